@@ -1,0 +1,279 @@
+"""Every refusal of the engine: one type each, with the ids it concerns and the Japanese sentence a person reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+class TadachiError(Exception):
+    """Base of all refusals. Subclasses set `message`, a Japanese sentence whose {names} are filled from the ids given."""
+
+    message = "処理できませんでした。"
+
+    def __init__(self, **ids: Any) -> None:
+        self.ids: dict[str, Any] = ids
+        super().__init__(self.text)
+
+    @property
+    def code(self) -> str:
+        """The type's name, stable for scripts and history rows."""
+        return type(self).__name__
+
+    @property
+    def text(self) -> str:
+        """The sentence for people, in Japanese."""
+        try:
+            return self.message.format(**self.ids)
+        except (KeyError, IndexError):  # an id the sentence wants was not given: the bare sentence still helps
+            return self.message
+
+
+class NotFound(TadachiError):
+    """Something named does not exist, or the viewer may not know that it does."""
+
+    message = "指定されたものが見つかりません。"
+
+
+class CaseNotFound(NotFound):
+    """No such case among those the viewer's seats may see."""
+
+    message = "案件 {case} が見つからないか、閲覧する権限がありません。"
+
+
+class TaskNotFound(NotFound):
+    """No such task among those the viewer's seats may see."""
+
+    message = "処理 {task} が見つからないか、閲覧する権限がありません。"
+
+
+class PersonNotFound(NotFound):
+    """No such person."""
+
+    message = "利用者「{person}」は登録されていません。"
+
+
+class ProcessNotFound(NotFound):
+    """No version of the procedure is in force."""
+
+    message = "手続「{process}」は登録されていないか、施行されていません。"
+
+
+class AttachmentNotFound(NotFound):
+    """No such attachment on a visible case."""
+
+    message = "添付ファイル {attachment} が見つかりません。"
+
+
+class OrganisationNotFound(NotFound):
+    """No such office folder."""
+
+    message = "機関「{organisation}」のフォルダーが見つかりません。"
+
+
+class NotAllowed(TadachiError):
+    """The actor's seat does not allow the act."""
+
+    message = "この操作を行う権限がありません。"
+
+
+class NotYourSeat(NotAllowed):
+    """The actor does not hold the seat named, on that day."""
+
+    message = "「{seat_name}」の役を、今日の時点で保持していません。"
+
+
+class NotYourTask(NotAllowed):
+    """The task belongs to another seat."""
+
+    message = "この処理の担当は「{seat_name}」です。"
+
+
+class SamePerson(NotAllowed):
+    """Separation of duties: the actor already did the step this one must be independent of."""
+
+    message = "「{other}」を行った本人は、この処理を行えません（兼務・代理でも同じです）。"
+
+
+class ActionNotOffered(NotAllowed):
+    """The case does not offer this action now, or not to this seat."""
+
+    message = "この案件では、いま「{action}」を行えません。"
+
+
+class WithdrawNotAllowed(NotAllowed):
+    """The rule of the procedure does not allow withdrawing (any more)."""
+
+    message = "この案件は、すでに他の職員が処理したため取下げできません。"
+
+
+class Conflict(TadachiError):
+    """The act does not fit what has happened meanwhile."""
+
+    message = "ほかの操作と重なりました。画面を読み直してください。"
+
+
+class AlreadyClaimed(Conflict):
+    """Someone else has claimed the task."""
+
+    message = "この処理は {at} に {person} が引き受けています。"
+
+
+class AlreadyDone(Conflict):
+    """The task was completed by someone, earlier."""
+
+    message = "この処理は {at} に {person} が完了しています。入力した内容は下書きに残っています。"
+
+
+class TaskClosed(Conflict):
+    """The process moved on and the task is no longer needed."""
+
+    message = "この処理は {at} に不要となり、取り消されています。"
+
+
+class StaleVersion(Conflict):
+    """The case has changed since the page was read."""
+
+    message = "表示後に案件の内容が更新されました。最新の内容を確かめて、もう一度操作してください。"
+
+
+class CaseClosed(Conflict):
+    """The case has ended."""
+
+    message = "この案件は終結しています。"
+
+
+class NotSendBack(Conflict):
+    """The step does not allow sending back there."""
+
+    message = "この処理から「{to}」へは差し戻せません。"
+
+
+class NotClaimed(Conflict):
+    """Release of something one does not hold."""
+
+    message = "この処理を引き受けていません。"
+
+
+class Invalid(TadachiError):
+    """What was entered does not fit."""
+
+    message = "入力内容に誤りがあります。"
+
+
+class FormInvalid(Invalid):
+    """One or more fields do not fit; `fields` maps field id to its Japanese message."""
+
+    message = "入力内容に誤りがあります。"
+
+    def __init__(self, fields: Mapping[str, str], **ids: Any) -> None:
+        self.fields: dict[str, str] = dict(fields)
+        super().__init__(**ids)
+
+    @property
+    def text(self) -> str:
+        """The sentence, followed by each field's own."""
+        return self.message + "".join(f"\n・{text}" for text in getattr(self, "fields", {}).values())
+
+
+class ReasonRequired(Invalid):
+    """The act needs a reason."""
+
+    message = "理由を入力してください。"
+
+
+class TextTooLong(Invalid):
+    """Free text over its limit."""
+
+    message = "{name}は{limit}文字以内で入力してください。"
+
+
+class UnknownUnit(Invalid):
+    """A unit id that the office does not have on that day."""
+
+    message = "部署「{unit}」は、この機関にありません。"
+
+
+class NoSeat(Invalid):
+    """No unit upward has a seat of the role, so the step would reach nobody."""
+
+    message = "「{role}」の役が、部署「{unit}」にもその上位にもありません。"
+
+
+class ClosingNotReady(Invalid):
+    """Duties are open that must have a record before the case closes."""
+
+    message = "未了の義務があるため終結できません：{duties}"
+
+
+class AttachmentRefused(Invalid):
+    """The file cannot be taken, and why."""
+
+    message = "ファイル「{name}」を添付できません：{why}"
+
+
+class MergeRefused(Invalid):
+    """Two cases that cannot be merged."""
+
+    message = "案件を統合できません：{why}"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing wrong in a diagram or an office's folder."""
+
+    rule: str
+    message: str
+    element: str = ""
+    file: str = ""
+    severity: str = "error"
+
+
+class Refused(TadachiError):
+    """A file was refused as a whole, with its findings."""
+
+    message = "受け付けられません。"
+
+    def __init__(self, findings: Sequence[Finding], **ids: Any) -> None:
+        self.findings: tuple[Finding, ...] = tuple(findings)
+        super().__init__(**ids)
+
+    @property
+    def text(self) -> str:
+        """The sentence, followed by one line per finding."""
+        lines = [
+            f"\n・{f.file}{'：' if f.file else ''}{f'「{f.element}」' if f.element else ''}{f.message}"
+            for f in getattr(self, "findings", ())
+        ]
+        return self.message + "".join(lines)
+
+
+class DefinitionRefused(Refused):
+    """A diagram or decision table cannot be deployed."""
+
+    message = "この図は登録できません。"
+
+
+class OrganisationBroken(Refused):
+    """An office's folder does not hold together."""
+
+    message = "機関のフォルダーに誤りがあります。"
+
+
+class ExpressionError(TadachiError):
+    """An expression does not compile or cannot be evaluated; `position` counts characters from 0."""
+
+    message = "式「{source}」の{position}文字目：{why}"
+
+
+class SignInRefused(TadachiError):
+    """Unknown person or wrong password: the answer does not say which."""
+
+    message = "利用者IDまたはパスワードが違います。"
+
+
+class Locked(TadachiError):
+    """Too many failed sign-ins."""
+
+    message = "ログインの失敗が続いたため、しばらく時間をおいてください。"
