@@ -1,0 +1,313 @@
+"""Every table, in one place; nothing here knows what the rows are for beyond their constraints."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, Date, ForeignKey, Index, Integer, LargeBinary, String, Table, Text, UniqueConstraint
+
+from engine.clock import from_micros, to_micros
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class Instant(sa.types.TypeDecorator[datetime]):
+    """An aware instant kept as whole microseconds since 1970 UTC: it compares and sorts alike on SQLite and PostgreSQL."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> int | None:
+        """Instant -> microseconds."""
+        return None if value is None else to_micros(value)
+
+    def process_result_value(self, value: int | None, dialect: Any) -> datetime | None:
+        """Microseconds -> instant."""
+        return None if value is None else from_micros(value)
+
+
+# BIGINT on PostgreSQL, INTEGER on SQLite: only INTEGER PRIMARY KEY counts rows there.
+Id = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _id() -> Column[int]:
+    return Column("id", Id, primary_key=True, autoincrement=True)
+
+
+person = Table(
+    "person",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("organisation", String(32), nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("email", String(254)),
+    Column("password_hash", String(200)),
+    Column("failed_sign_ins", Integer, nullable=False, server_default="0"),
+    Column("locked_until", Instant),
+    Column("disabled_at", Instant),
+    Column("created_at", Instant, nullable=False),
+    Index("ix_person_organisation", "organisation"),
+)
+
+holding = Table(
+    "holding",
+    metadata,
+    _id(),
+    Column("person", String(64), ForeignKey("person.id"), nullable=False),
+    Column("organisation", String(32), nullable=False),
+    Column("seat", String(160), nullable=False),
+    Column("kind", String(16), nullable=False, server_default="main"),  # main, concurrent, acting, deputy
+    Column("valid_from", Date, nullable=False),
+    Column("valid_to", Date),  # the last day included; NULL = open
+    Column("recorded_at", Instant, nullable=False),
+    CheckConstraint("kind IN ('main', 'concurrent', 'acting', 'deputy')", name="kind"),
+    CheckConstraint("valid_to IS NULL OR valid_to >= valid_from", name="period"),
+    Index("ix_holding_person", "person"),
+    Index("ix_holding_seat", "organisation", "seat"),
+)
+
+session = Table(
+    "session",
+    metadata,
+    Column("id", String(64), primary_key=True),  # SHA-256 of the cookie's token: a read of the table signs nobody in
+    Column("person", String(64), ForeignKey("person.id"), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("seen_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Index("ix_session_person", "person"),
+)
+
+definition = Table(
+    "definition",
+    metadata,
+    _id(),
+    Column("organisation", String(32), nullable=False),
+    Column("process_id", String(120), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("bundle", Text, nullable=False),  # JSON {file name: text}: the diagram, all it calls, and the decision tables
+    Column("deployed_at", Instant, nullable=False),
+    Column("deployed_by", String(64), nullable=False),
+    Column("in_force_from", Instant, nullable=False),
+    UniqueConstraint("organisation", "process_id", "version"),
+)
+
+case_file = Table(
+    "case_file",
+    metadata,
+    _id(),
+    Column("organisation", String(32), nullable=False),
+    Column("definition", Id, ForeignKey("definition.id"), nullable=False),
+    Column("process_id", String(120), nullable=False),
+    Column("number", String(60), nullable=False),  # 案件番号
+    Column("title", String(200), nullable=False),
+    Column("state", String(16), nullable=False, server_default="open"),
+    Column("outcome", String(200)),
+    Column("reporter", String(64), nullable=False),
+    Column("owning_unit", String(120), nullable=False),
+    Column("known_at", Instant),
+    Column("version", Integer, nullable=False),  # one more with every act: optimistic locking
+    Column("marking", Text, nullable=False),
+    Column("facts", Text, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Column("merged_into", Id, ForeignKey("case_file.id")),
+    UniqueConstraint("organisation", "number"),
+    CheckConstraint("state IN ('open', 'closed', 'withdrawn')", name="state"),
+    Index("ix_case_file_reporter", "reporter", "id"),
+)
+
+# Which seats may see a case. Visibility of everything in a case is this table joined to the viewer's seats.
+case_seat = Table(
+    "case_seat",
+    metadata,
+    Column("case_id", Id, ForeignKey("case_file.id"), primary_key=True),
+    Column("organisation", String(32), primary_key=True),
+    Column("seat", String(160), primary_key=True),
+    Index("ix_case_seat_seat", "organisation", "seat", "case_id"),
+)
+
+task = Table(
+    "task",
+    metadata,
+    _id(),
+    Column("case_id", Id, ForeignKey("case_file.id"), nullable=False),
+    Column("organisation", String(32), nullable=False),
+    Column("wait", String(200), nullable=False),  # key of the wait in the marking
+    Column("node", String(200), nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("seat", String(160), nullable=False),
+    Column("unit", String(120), nullable=False),  # the case's owning unit, for filters
+    Column("process_id", String(120), nullable=False),
+    Column("urgency", String(16), nullable=False),
+    Column("state", String(16), nullable=False, server_default="open"),
+    Column("version", Integer, nullable=False, server_default="1"),
+    Column("opened_at", Instant, nullable=False),
+    Column("due_at", Instant, nullable=False),  # far future when nothing is due: keyset paging wants no NULL
+    Column("statutory", Boolean, nullable=False, server_default=sa.false()),
+    Column("claimed_by", String(64), ForeignKey("person.id")),
+    Column("claimed_at", Instant),
+    Column("closed_at", Instant),
+    Column("closed_by", String(64)),
+    Column("closed_seat", String(160)),
+    Column("sent_back_reason", Text),
+    CheckConstraint("state IN ('open', 'done', 'sent_back', 'cancelled')", name="state"),
+    Index("ix_task_inbox", "organisation", "seat", "due_at", "id", sqlite_where=sa.text("state = 'open'"), postgresql_where=sa.text("state = 'open'")),
+    Index("ix_task_case", "case_id", "state"),
+)
+
+task_read = Table(
+    "task_read",
+    metadata,
+    Column("task_id", Id, ForeignKey("task.id"), primary_key=True),
+    Column("person", String(64), ForeignKey("person.id"), primary_key=True),
+    Column("read_at", Instant, nullable=False),
+)
+
+draft = Table(
+    "draft",
+    metadata,
+    Column("person", String(64), ForeignKey("person.id"), primary_key=True),
+    Column("about", String(200), primary_key=True),  # "task:12" or "start:isa_incident"
+    Column("answers", Text, nullable=False),
+    Column("saved_at", Instant, nullable=False),
+)
+
+attachment = Table(
+    "attachment",
+    metadata,
+    _id(),
+    Column("case_id", Id, ForeignKey("case_file.id"), nullable=False),
+    Column("task_id", Id, ForeignKey("task.id")),
+    Column("name", String(255), nullable=False),
+    Column("media_type", String(100), nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("added_by", String(64), nullable=False),
+    Column("added_at", Instant, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Index("ix_attachment_case", "case_id"),
+)
+
+statutory_clock = Table(
+    "statutory_clock",
+    metadata,
+    _id(),
+    Column("case_id", Id, ForeignKey("case_file.id"), nullable=False),
+    Column("clock", String(60), nullable=False),
+    Column("name", String(100), nullable=False),
+    Column("basis", String(300), nullable=False),
+    Column("days", Integer, nullable=False),
+    Column("started_on", Date, nullable=False),
+    Column("due_on", Date, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("warn_at", Text, nullable=False),  # JSON list of microseconds
+    Column("met_at", Instant),
+    Column("stopped_at", Instant),  # the duty fell away
+    UniqueConstraint("case_id", "clock"),
+)
+
+# History is only ever added to: triggers refuse UPDATE and DELETE, no foreign key cascades into it.
+history = Table(
+    "history",
+    metadata,
+    _id(),
+    Column("chain", String(80), nullable=False),  # "case:12" or "organisation:isa"
+    Column("seq", Integer, nullable=False),
+    Column("organisation", String(32), nullable=False),
+    Column("case_id", Id),
+    Column("tag", String(60), nullable=False),  # subject.past_tense
+    Column("at", Instant, nullable=False),
+    Column("person", String(64), nullable=False),
+    Column("seat", String(160)),
+    Column("node", String(200)),
+    Column("task_id", Id),
+    Column("clause", String(200)),
+    Column("definition", Id),
+    Column("data", Text, nullable=False),  # JSON: facts changed with old and new, reasons, notes
+    Column("previous", String(64), nullable=False),
+    Column("digest", String(64), nullable=False),
+    UniqueConstraint("chain", "seq"),
+    Index("ix_history_case", "case_id", "id"),
+    sqlite_autoincrement=True,
+)
+
+# Due work: run_at is due time, retry time and lease end in one. Done = DELETE; dead letter = NULL.
+job = Table(
+    "job",
+    metadata,
+    _id(),
+    Column("case_id", Id),
+    Column("kind", String(30), nullable=False),  # timer, remind, escalate, warn, overdue, deliver
+    Column("key", String(240), nullable=False),  # what it waits for inside the case, for cancelling
+    Column("run_at", Instant),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("payload", Text, nullable=False),
+    Column("error", Text),
+    Index("ix_job_due", "run_at", "id", sqlite_where=sa.text("run_at IS NOT NULL"), postgresql_where=sa.text("run_at IS NOT NULL")),
+    Index("ix_job_case", "case_id"),
+    sqlite_autoincrement=True,  # without it SQLite reuses ids and a late acknowledgement deletes another job
+)
+
+notice = Table(
+    "notice",
+    metadata,
+    _id(),
+    Column("organisation", String(32), nullable=False),
+    Column("cause", String(240), nullable=False),  # one notice per cause and recipient
+    Column("person", String(64), ForeignKey("person.id"), nullable=False),
+    Column("template", String(60), nullable=False),
+    Column("case_id", Id),
+    Column("task_id", Id),
+    Column("step", String(200), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("read_at", Instant),
+    Column("mail_state", String(16), nullable=False),  # queued, sent, failed, none
+    Column("mail_at", Instant),
+    Column("mail_error", Text),
+    Column("message_id", String(200), nullable=False),
+    UniqueConstraint("cause", "person"),
+    CheckConstraint("mail_state IN ('queued', 'sent', 'failed', 'none')", name="mail_state"),
+    Index("ix_notice_person", "person", "id"),
+)
+
+counter = Table(
+    "counter",
+    metadata,
+    Column("organisation", String(32), primary_key=True),
+    Column("name", String(60), primary_key=True),
+    Column("period", String(20), primary_key=True),
+    Column("value", Integer, nullable=False),
+)
+
+case_link = Table(
+    "case_link",
+    metadata,
+    Column("case_id", Id, ForeignKey("case_file.id"), primary_key=True),
+    Column("other_id", Id, ForeignKey("case_file.id"), primary_key=True),
+    Column("kind", String(20), primary_key=True),  # merged, related
+)
+
+worker_heartbeat = Table(
+    "worker_heartbeat",
+    metadata,
+    Column("worker", String(80), primary_key=True),
+    Column("seen_at", Instant, nullable=False),
+)
+
+#: Tables whose rows may never be changed or removed; migrations put triggers on them.
+APPEND_ONLY = ("history",)
+
+FAR_FUTURE = from_micros(253_402_214_400_000_000)  # 9999-12-31: "nothing is due", sorts last

@@ -1,0 +1,69 @@
+"""Opens the database: one code path for SQLite (WAL, FULL, BEGIN IMMEDIATE) and PostgreSQL."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import make_url
+
+from engine.model import APPEND_ONLY, metadata
+
+
+def open_database(url: str) -> sa.Engine:
+    """A SQLAlchemy engine for a database URL (`sqlite:///path` or `postgresql+psycopg://…`).
+
+    SQLite: write-ahead log so that readers never wait, synchronous=FULL so that an acknowledged act survives a power cut,
+    and BEGIN IMMEDIATE because a deferred transaction that starts by reading fails with "database is locked" when it writes.
+    """
+    parsed = make_url(url)
+    if parsed.drivername == "postgresql":
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    if parsed.get_backend_name() != "sqlite":
+        return sa.create_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=10)
+    if parsed.database and parsed.database != ":memory:":
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(parsed, connect_args={"timeout": 15})
+
+    @sa.event.listens_for(engine, "connect")
+    def _connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=15000"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        mode = "DEFERRED" if connection.get_execution_options().get("read_only") else "IMMEDIATE"
+        connection.exec_driver_sql(f"BEGIN {mode}")
+
+    return engine
+
+
+def append_only_triggers(dialect: str) -> list[str]:
+    """SQL statements that make the history tables refuse UPDATE and DELETE."""
+    statements: list[str] = []
+    for table in APPEND_ONLY:
+        if dialect == "sqlite":
+            statements += [
+                f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+                for verb in ("UPDATE", "DELETE")
+            ]
+        else:
+            statements += [
+                f"CREATE FUNCTION {table}_append_only() RETURNS trigger LANGUAGE plpgsql AS "
+                f"$$ BEGIN RAISE EXCEPTION '{table} is append-only'; END $$",
+                f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
+                f"FOR EACH STATEMENT EXECUTE FUNCTION {table}_append_only()",
+            ]
+    return statements
+
+
+def create_all(engine: sa.Engine) -> None:
+    """Create the schema directly; only tests do this, to compare with what the migrations build."""
+    with engine.begin() as connection:
+        metadata.create_all(connection)
+        for statement in append_only_triggers(engine.dialect.name):
+            connection.exec_driver_sql(statement)

@@ -1,0 +1,357 @@
+"""What reads hand to pages, papers and the command line: plain frozen data, already allowed to the viewer and in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+
+@dataclass(frozen=True)
+class SeatHeld:
+    """A seat a person may act from today. `kind` is main, concurrent, acting or deputy."""
+
+    seat: str
+    name: str
+    kind: str
+    since: date
+    until: date | None
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """Who is looking: the person and every seat held on the Japanese day of `at`."""
+
+    person: str
+    name: str
+    organisation: str
+    seats: tuple[SeatHeld, ...]
+    at: datetime
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Seat keys, the person's own (`person:ID`) included; all visibility is computed from these."""
+        return (*(held.seat for held in self.seats), f"person:{self.person}")
+
+    def has_role(self, *roles: str) -> bool:
+        """Whether one of the seats is of one of these roles."""
+        return any(held.seat.split("@")[0] in roles for held in self.seats)
+
+
+@dataclass(frozen=True)
+class ClauseShown:
+    """A clause of the office's table."""
+
+    id: str
+    citation: str
+    plain: str
+    urgency: str
+
+
+@dataclass(frozen=True)
+class InboxRow:
+    """One open task, in words. `due_at` is None when nothing is due; `statutory` tells a legal date from an office target."""
+
+    task_id: int
+    case_id: int
+    number: str
+    title: str
+    step: str
+    process_id: str
+    process_name: str
+    seat: str
+    seat_name: str
+    unit: str
+    unit_name: str
+    clause: str
+    urgency: str
+    urgency_label: str
+    opened_at: datetime
+    due_at: datetime | None
+    statutory: bool
+    overdue: bool
+    unread: bool
+    claimed_by: str | None
+    claimed_by_name: str | None
+
+
+@dataclass(frozen=True)
+class InboxCounts:
+    """Counts over everything the viewer may do, whatever the filter."""
+
+    all: int
+    overdue: int
+    today: int
+    mine: int
+    unread: int
+
+
+@dataclass(frozen=True)
+class InboxPage:
+    """A page of the inbox; `next` continues it (None at the end), `processes` and `units` are the filter choices."""
+
+    rows: tuple[InboxRow, ...]
+    counts: InboxCounts
+    next: str | None
+    processes: tuple[tuple[str, str], ...]
+    units: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class FieldShown:
+    """A form field ready to be drawn. `type` as in docs/architecture.md §3; `value` in the field's own type, `text` in words."""
+
+    id: str
+    label: str
+    type: str
+    value: Any
+    text: str
+    required: bool
+    help: str
+    choices: tuple[tuple[str, str], ...] = ()  # (value, label); for `rows` these are the columns; for `unit` the units
+    shown_when: str = ""
+    required_when: str = ""
+    maxlength: int | None = None
+    minimum: int | None = None
+    as_buttons: bool = False
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Consequence:
+    """What happens next when a button is pressed: a step, who gets it, and by when. `step` may also be the case's end."""
+
+    step: str
+    seat_name: str
+    holders: tuple[str, ...]
+    due_at: datetime | None
+    ends: bool = False
+
+
+@dataclass(frozen=True)
+class Button:
+    """One way to complete a task: its label, the answers it adds, and its consequences as far as they can be foreseen."""
+
+    label: str
+    name: str
+    value: str
+    consequences: tuple[Consequence, ...]
+
+
+@dataclass(frozen=True)
+class FactShown:
+    """A fact of the case in words."""
+
+    id: str
+    label: str
+    text: str
+
+
+@dataclass(frozen=True)
+class AttachmentShown:
+    """An attachment, without its bytes."""
+
+    id: int
+    name: str
+    media_type: str
+    size: int
+    sha256: str
+    added_by: str
+    added_at: datetime
+
+
+@dataclass(frozen=True)
+class ClockShown:
+    """A statutory clock: `state` is running, overdue, met, late (met after due) or stopped."""
+
+    id: str
+    name: str
+    basis: str
+    started_on: date
+    day: int
+    days: int
+    due_on: date
+    due_at: datetime
+    state: str
+    met_at: datetime | None
+
+
+@dataclass(frozen=True)
+class ActionOffered:
+    """A thing the viewer can do to the case at any time, drawn as a message the diagram waits for."""
+
+    name: str
+    label: str
+    node: str
+    fields: tuple[FieldShown, ...]
+    ends_case: bool
+    clause: str
+    documentation: str
+
+
+@dataclass(frozen=True)
+class PaperOffered:
+    """A paper that can be made from the case now."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True)
+class StepShown:
+    """An open step of a case: whose it is and by when."""
+
+    task_id: int
+    node: str
+    step: str
+    seat_name: str
+    holders: tuple[str, ...]
+    opened_at: datetime
+    due_at: datetime | None
+    statutory: bool
+    overdue: bool
+    claimed_by_name: str | None
+    mine: bool
+
+
+@dataclass(frozen=True)
+class FactChange:
+    """A fact that an act changed, in words."""
+
+    label: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class Event:
+    """One row of history in words. `tag` is subject.past_tense; `refused` marks an attempt that was not allowed."""
+
+    at: datetime
+    tag: str
+    text: str
+    person_name: str
+    seat_name: str
+    clause: str
+    note: str
+    changes: tuple[FactChange, ...]
+    refused: bool
+    case_id: int | None = None
+
+
+@dataclass(frozen=True)
+class DutyShown:
+    """A duty the case opened: `state` is done, open or not_applicable."""
+
+    clause: str
+    citation: str
+    name: str
+    state: str
+    done_at: datetime | None
+    done_by: str
+
+
+@dataclass(frozen=True)
+class CaseHead:
+    """A case in one line. `state` is open, closed or withdrawn; `state_text` says in words where it stands."""
+
+    id: int
+    number: str
+    title: str
+    process_id: str
+    process_name: str
+    version: int
+    state: str
+    state_text: str
+    outcome: str
+    unit: str
+    unit_name: str
+    reporter: str
+    reporter_name: str
+    known_at: datetime | None
+    started_at: datetime
+    changed_at: datetime
+    ended_at: datetime | None
+    merged_into: int | None
+    overdue: bool
+
+
+@dataclass(frozen=True)
+class CasePage:
+    """Everything a viewer may see of a case."""
+
+    head: CaseHead
+    facts: tuple[FactShown, ...]
+    raw_facts: Mapping[str, Any]
+    steps: tuple[StepShown, ...]
+    timeline: tuple[Event, ...]
+    moments: tuple[tuple[str, datetime | None], ...]  # 発生 把握 報告 決裁
+    clocks: tuple[ClockShown, ...]
+    duties: tuple[DutyShown, ...]
+    attachments: tuple[AttachmentShown, ...]
+    actions: tuple[ActionOffered, ...]
+    papers: tuple[PaperOffered, ...]
+    diagrams: tuple[tuple[str, str], ...]  # (prefix path in the net, name): the main diagram is ("", name)
+    links: tuple[CaseHead, ...]
+    can_withdraw: bool
+    can_note: bool
+    can_merge: bool
+
+
+@dataclass(frozen=True)
+class TaskPage:
+    """Everything the page of one task shows."""
+
+    row: InboxRow
+    case: CaseHead
+    case_version: int
+    documentation: str
+    clauses: tuple[ClauseShown, ...]
+    fields: tuple[FieldShown, ...]
+    buttons: tuple[Button, ...]
+    send_back_targets: tuple[tuple[str, str], ...]
+    sent_back_reason: str
+    why: str  # why this is mine: seat, since when
+    acting_seats: tuple[SeatHeld, ...]  # seats of the viewer from which this can be done; empty = may look, not act
+    facts: tuple[FactShown, ...]
+    clocks: tuple[ClockShown, ...]
+    attachments: tuple[AttachmentShown, ...]
+    papers: tuple[PaperOffered, ...]
+    timeline: tuple[Event, ...]
+    draft_saved_at: datetime | None
+    state: str = "open"
+    closed_text: str = ""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class StartForm:
+    """The form that starts a case of a procedure."""
+
+    process_id: str
+    name: str
+    documentation: str
+    fields: tuple[FieldShown, ...]
+    acting_seats: tuple[SeatHeld, ...]
+    draft_saved_at: datetime | None
+    clauses: tuple[ClauseShown, ...]
+
+
+@dataclass(frozen=True)
+class NoticeShown:
+    """An in-app notice; mail fields are for the outbox view."""
+
+    id: int
+    text: str
+    case_id: int | None
+    task_id: int | None
+    created_at: datetime
+    read_at: datetime | None
+    person: str
+    person_name: str
+    mail_state: str
+    mail_at: datetime | None
+    mail_error: str
+    subject: str
+    body: str
