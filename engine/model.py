@@ -124,6 +124,10 @@ case_file = Table(
     Column("changed_at", Instant, nullable=False),
     Column("ended_at", Instant),
     Column("merged_into", Id, ForeignKey("case_file.id")),
+    # Head of the case's history chain: kept here because the case row is locked by every act anyway,
+    # and because a chain whose newest rows were cut off no longer meets its head.
+    Column("history_seq", Integer, nullable=False),
+    Column("history_digest", String(64), nullable=False),
     UniqueConstraint("organisation", "number"),
     CheckConstraint("state IN ('open', 'closed', 'withdrawn')", name="state"),
     Index("ix_case_file_reporter", "reporter", "id"),

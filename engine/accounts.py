@@ -1,0 +1,125 @@
+"""Signing in: passwords (argon2id), delays after failures, and sessions that the server can end."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from argon2 import PasswordHasher
+from argon2.exceptions import VerificationError
+
+from engine.errors import FormInvalid, Locked, SignInRefused
+from engine.model import person, session
+
+MINIMUM_PASSWORD = 12
+FREE_TRIES = 5
+LOCK = timedelta(minutes=15)
+IDLE = timedelta(minutes=30)
+ABSOLUTE = timedelta(hours=10)
+#: A session's last use is written at most this often: reading a page should not cost a write.
+TOUCH_EVERY = timedelta(minutes=1)
+
+_hasher = PasswordHasher()
+# Verified against when the id is unknown, so that both answers take the same time.
+_NOBODY = _hasher.hash(secrets.token_hex(16))
+_COMMON = frozenset({"password1234", "passwordpassword", "123456789012", "qwertyuiopas", "administrator", "tadachitadachi"})
+
+
+def hash_password(password: str) -> str:
+    """The argon2id hash of a password."""
+    return _hasher.hash(password)
+
+
+def check_new_password(password: str, person_id: str) -> None:
+    """Raise FormInvalid unless a new password is long enough, not common, and not the id."""
+    if len(password) < MINIMUM_PASSWORD:
+        raise FormInvalid({"new": f"パスワードは{MINIMUM_PASSWORD}文字以上にしてください。"})
+    if len(password) > 200:
+        raise FormInvalid({"new": "パスワードは200文字以内にしてください。"})
+    if password.lower() in _COMMON or password == person_id or len(set(password)) < 4:
+        raise FormInvalid({"new": "推測されやすいパスワードは使えません。"})
+
+
+def sign_in(connection: sa.Connection, person_id: str, password: str, now: datetime) -> None:
+    """Check a password; counts failures and locks after some. The caller commits in either case.
+
+    Raises:
+        SignInRefused: unknown id, ended account or wrong password, without saying which.
+        Locked: too many failures.
+    """
+    row = connection.execute(sa.select(person).where(person.c.id == person_id).with_for_update()).first()
+    usable = row is not None and row.disabled_at is None and row.password_hash
+    if row is not None and row.locked_until is not None and row.locked_until > now:
+        raise Locked(person=person_id)
+    try:
+        _hasher.verify(row.password_hash if row is not None and usable else _NOBODY, password)
+        matches = bool(usable)
+    except VerificationError:
+        matches = False
+    if row is None:
+        raise SignInRefused(person=person_id)
+    if not matches:
+        failures = row.failed_sign_ins + 1
+        locked = now + LOCK if failures >= FREE_TRIES else None
+        connection.execute(person.update().where(person.c.id == person_id).values(failed_sign_ins=0 if locked else failures, locked_until=locked))
+        raise SignInRefused(person=person_id)
+    if row.failed_sign_ins or row.locked_until:
+        connection.execute(person.update().where(person.c.id == person_id).values(failed_sign_ins=0, locked_until=None))
+
+
+def change_password(connection: sa.Connection, person_id: str, old: str, new: str) -> None:
+    """Replace one's own password.
+
+    Raises:
+        FormInvalid: the old one is wrong, or the new one is too weak.
+    """
+    known = connection.scalar(sa.select(person.c.password_hash).where(person.c.id == person_id))
+    try:
+        _hasher.verify(known or _NOBODY, old)
+    except VerificationError:
+        raise FormInvalid({"old": "現在のパスワードが違います。"}) from None
+    check_new_password(new, person_id)
+    connection.execute(person.update().where(person.c.id == person_id).values(password_hash=hash_password(new)))
+
+
+def _key(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def open_session(connection: sa.Connection, person_id: str, now: datetime) -> str:
+    """A new session; returns the token for the cookie, of which only a hash is stored."""
+    token = secrets.token_urlsafe(32)
+    connection.execute(session.insert().values(id=_key(token), person=person_id, created_at=now, seen_at=now))
+    return token
+
+
+def session_person(connection: sa.Connection, token: str, now: datetime) -> tuple[str, bool] | None:
+    """(person id, whether the last use should be written), or None when ended, idle too long, or the account was ended."""
+    row = connection.execute(
+        sa.select(session.c.person, session.c.created_at, session.c.seen_at)
+        .join(person, person.c.id == session.c.person)
+        .where(session.c.id == _key(token), session.c.ended_at.is_(None), person.c.disabled_at.is_(None))
+    ).first()
+    if row is None or now - row.seen_at > IDLE or now - row.created_at > ABSOLUTE:
+        return None
+    return row.person, now - row.seen_at > TOUCH_EVERY
+
+
+def touch_session(connection: sa.Connection, token: str, now: datetime) -> None:
+    """Write that the session was used."""
+    connection.execute(session.update().where(session.c.id == _key(token)).values(seen_at=now))
+
+
+def end_session(connection: sa.Connection, token: str, now: datetime) -> None:
+    """End one session at once."""
+    connection.execute(session.update().where(session.c.id == _key(token), session.c.ended_at.is_(None)).values(ended_at=now))
+
+
+def end_sessions_of(connection: sa.Connection, person_id: str, now: datetime, keep: str | None = None) -> None:
+    """End every session of a person, except perhaps the one in use."""
+    query = session.update().where(session.c.person == person_id, session.c.ended_at.is_(None))
+    if keep is not None:
+        query = query.where(session.c.id != _key(keep))
+    connection.execute(query.values(ended_at=now))

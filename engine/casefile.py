@@ -1,0 +1,527 @@
+"""The pages of one case and one task: gathers what the viewer may see and puts it into words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from engine import foresight, forms, papers, people, wording
+from engine.clock import civil_day
+from engine.errors import CaseNotFound, NotFound, ProcessNotFound, TaskNotFound
+from engine.inbox import GetDefinition, head_columns, head_shown, open_steps, row_shown, sees, task_source
+from engine.model import FAR_FUTURE, attachment, case_file, case_link, draft, history, statutory_clock, task, task_read
+from engine.moves import Move
+from engine.net import FieldSpec, Net, Node
+from engine.organisation import Organisation
+from engine.store import OpenCase
+from engine.tokens import Marking, Wait
+from engine.views import (
+    ActionOffered,
+    AttachmentShown,
+    Button,
+    CaseHead,
+    CasePage,
+    ClauseShown,
+    ClockShown,
+    Consequence,
+    DutyShown,
+    Event,
+    FactChange,
+    FactShown,
+    FieldShown,
+    PaperOffered,
+    SeatHeld,
+    StartForm,
+    StepShown,
+    TaskPage,
+    Viewer,
+)
+from engine.work import japanese, recorded_clauses
+
+
+class CaseReader:
+    """Reads cases for one viewer over one connection."""
+
+    def __init__(self, connection: sa.Connection, viewer: Viewer, organisation: Organisation, definition: GetDefinition) -> None:
+        self._connection = connection
+        self._viewer = viewer
+        self._organisation = organisation
+        self._definition = definition
+
+    # ---------------------------------------------------------------- loading
+
+    def load(self, case_id: int) -> tuple[OpenCase, CaseHead]:
+        """A visible case and its line; raises CaseNotFound."""
+        source, columns = head_columns()
+        query = sa.select(*columns, case_file.c.marking, case_file.c.facts).select_from(source).where(case_file.c.id == case_id, sees(self._viewer))
+        row = self._connection.execute(query).mappings().first()
+        if row is None:
+            raise CaseNotFound(case=case_id)
+        definition = self._definition(row["definition"])
+        case = OpenCase(dict(row), definition, self._organisation, Marking.load(row["marking"]), json.loads(row["facts"]))
+        steps = open_steps(self._connection, [case_id]).get(case_id, [])
+        return case, head_shown(row, steps, self._organisation, definition, self._viewer.at)
+
+    def _move(self, case: OpenCase) -> Move:
+        return case.move(self._viewer.at)
+
+    def _holders(self, seats: set[str]) -> tuple[people.Holder, ...]:
+        return people.holders(self._connection, self._viewer.organisation, seats, civil_day(self._viewer.at))
+
+    @property
+    def units(self) -> dict[str, str]:
+        """unit id -> name, for showing; the names of units that are gone are kept."""
+        return {unit.id: unit.name for unit in self._organisation.units.values()}
+
+    @property
+    def units_to_choose(self) -> dict[str, str]:
+        """unit id -> name of units that answer for information today."""
+        found = self._organisation.units_with("protection_manager", civil_day(self._viewer.at))
+        return {unit.id: unit.name for unit in found}
+
+    # ---------------------------------------------------------------- the case page
+
+    def case(self, case_id: int) -> CasePage:
+        """Everything the viewer may see of a case."""
+        case, head = self.load(case_id)
+        links = self._links(case_id)
+        moments = self._moments(case)
+        return CasePage(
+            head=head,
+            facts=self.facts(case),
+            raw_facts=case.facts,
+            steps=self._steps(case),
+            timeline=self.timeline(case, [link.id for link in links if link.merged_into == case_id]),
+            moments=moments,
+            clocks=self.clocks(case_id),
+            duties=self._duties(case),
+            attachments=self.attachments(case_id),
+            actions=tuple(self._action(case, wait) for wait in self._armed(case)) if head.state == "open" else (),
+            papers=self.papers(case),
+            diagrams=self._diagrams(case),
+            links=links,
+            can_withdraw=self._can_withdraw(case, head),
+            can_note=True,
+            can_merge=head.state == "open" and self._can_merge(case),
+        )
+
+    def facts(self, case: OpenCase) -> tuple[FactShown, ...]:
+        """Facts that a form declares or a table derives, in the order the forms ask for them."""
+        labels: dict[str, FieldSpec] = {}
+        for node in case.definition.net.nodes:
+            for spec in node.form:
+                labels.setdefault(spec.id, spec)
+        shown = [
+            FactShown(name, spec.label, forms.words(spec, case.facts[name], self.units))
+            for name, spec in labels.items()
+            if case.facts.get(name) not in (None, "", []) and not isinstance(case.facts.get(name), dict)
+        ]
+        return tuple(shown)
+
+    def _steps(self, case: OpenCase) -> tuple[StepShown, ...]:
+        rows = self._connection.execute(
+            sa.select(task).where(task.c.case_id == case.id, task.c.state == "open").order_by(task.c.due_at, task.c.id)
+        ).mappings().all()  # fmt: skip
+        behind = self._holders({row["seat"] for row in rows})
+        names = people.names(self._connection, [row["claimed_by"] for row in rows])
+        return tuple(
+            StepShown(
+                task_id=row["id"],
+                node=row["node"],
+                step=row["name"],
+                seat_name=self._organisation.seat_name(row["seat"]),
+                holders=tuple(holder.name for holder in behind if holder.seat == row["seat"] and holder.kind != "deputy"),
+                opened_at=row["opened_at"],
+                due_at=None if row["due_at"] == FAR_FUTURE else row["due_at"],
+                statutory=bool(row["statutory"]),
+                overdue=row["due_at"] <= self._viewer.at,
+                claimed_by_name=names.get(row["claimed_by"]) if row["claimed_by"] else None,
+                mine=row["seat"] in self._viewer.keys,
+            )
+            for row in rows
+        )
+
+    def timeline(self, case: OpenCase, merged: Sequence[int] = ()) -> tuple[Event, ...]:
+        """History in words, oldest first; the rows of cases merged into this one stand among them."""
+        rows = self._connection.execute(
+            sa.select(history).where(history.c.case_id.in_([case.id, *merged])).order_by(history.c.at, history.c.id)
+        ).mappings().all()  # fmt: skip
+        names = people.names(self._connection, {row["person"] for row in rows})
+        specs = {spec.id: spec for node in case.definition.net.nodes for spec in node.form}
+        return tuple(self._event(row, names, specs, case) for row in rows)
+
+    def _event(self, row: Mapping[str, Any], names: Mapping[str, str], specs: Mapping[str, FieldSpec], case: OpenCase) -> Event:
+        data = json.loads(row["data"])
+        changed = [] if row["tag"] == "case.started" else [
+            FactChange(spec.label, forms.words(spec, old, self.units), forms.words(spec, new, self.units))
+            for name, (old, new) in data.get("facts", {}).items()
+            if (spec := specs.get(name)) is not None
+        ]  # fmt: skip
+        citations = [
+            clause.citation
+            for part in (row["clause"] or "").split(",")
+            if (clause := self._organisation.clause(part.strip(), civil_day(row["at"]))) is not None
+        ]
+        return Event(
+            at=row["at"],
+            tag=row["tag"],
+            text=wording.event_text(row["tag"], data),
+            person_name=names.get(row["person"], row["person"]),
+            seat_name=self._organisation.seat_name(row["seat"]) if row["seat"] else "",
+            clause="、".join(citations),
+            note=data.get("reason") or data.get("note") or "",
+            changes=tuple(changed),
+            refused=row["tag"] == "attempt.refused",
+            case_id=None if row["case_id"] == case.id else row["case_id"],
+        )
+
+    def _moments(self, case: OpenCase) -> tuple[tuple[str, datetime | None], ...]:
+        """発生, 発覚, 把握, 報告 from the facts, then the first completion of each step that marks a moment (property `moment`)."""
+        found = [(label, instant(case.facts.get(name))) for name, label in (("occurred_at", "発生"), ("known_at", "把握"), ("reported_at", "報告"))]
+        marked: dict[str, list[str]] = {}
+        for node in case.definition.net.nodes:
+            if node.properties.get("moment"):
+                marked.setdefault(node.properties["moment"], []).append(node.id)
+        for label, nodes in marked.items():
+            query = sa.select(sa.func.min(task.c.closed_at)).where(task.c.case_id == case.id, task.c.node.in_(nodes), task.c.state == "done")
+            found.append((label, self._connection.scalar(query)))
+        return tuple(found)
+
+    def clocks(self, case_id: int) -> tuple[ClockShown, ...]:
+        """The statutory clocks, with the day they are on today (the day of knowledge is day 1)."""
+        rows = self._connection.execute(sa.select(statutory_clock).where(statutory_clock.c.case_id == case_id).order_by(statutory_clock.c.id)).mappings()
+        today, now = civil_day(self._viewer.at), self._viewer.at
+        shown = []
+        for row in rows:
+            if row["stopped_at"] is not None:
+                state = "stopped"
+            elif row["met_at"] is not None:
+                state = "met" if row["met_at"] <= row["due_at"] else "late"
+            else:
+                state = "overdue" if row["due_at"] <= now else "running"
+            shown.append(
+                ClockShown(
+                    row["clock"], row["name"], row["basis"], row["started_on"], (today - row["started_on"]).days + 1,
+                    row["days"], row["due_on"], row["due_at"], state, row["met_at"],
+                )
+            )  # fmt: skip
+        return tuple(shown)
+
+    def _duties(self, case: OpenCase) -> tuple[DutyShown, ...]:
+        """逐条: each duty of the procedure, whether the facts open it, and what record it has."""
+        move = self._move(case)
+        done = recorded_clauses(self._connection, case.id)
+        names = people.names(self._connection, {by for _, by in done.values()})
+        shown = []
+        for duty in self._organisation.rules.duties_of(case.row["process_id"], civil_day(self._viewer.at)):
+            record = next((done[clause] for clause in duty.recorded_by if clause in done), None)
+            applies = not duty.when or move.evaluate(duty.when) is True
+            state = "done" if record else "open" if applies else "not_applicable"
+            clause = self._organisation.clauses.get(duty.clause)
+            by = names.get(record[1], "") if record else ""
+            shown.append(DutyShown(duty.clause, clause.citation if clause else duty.clause, duty.name, state, record[0] if record else None, by))
+        return tuple(shown)
+
+    def attachments(self, case_id: int) -> tuple[AttachmentShown, ...]:
+        """What is attached to a case (the caller has checked that it is visible)."""
+        columns = [column for column in attachment.c if column.name != "content"]
+        rows = self._connection.execute(sa.select(*columns).where(attachment.c.case_id == case_id).order_by(attachment.c.id)).mappings().all()
+        names = people.names(self._connection, {row["added_by"] for row in rows})
+        return tuple(
+            AttachmentShown(
+                row["id"], row["name"], row["media_type"], row["size"], row["sha256"], names.get(row["added_by"], ""), row["added_at"]
+            )
+            for row in rows
+        )
+
+    def attachment(self, attachment_id: int) -> tuple[AttachmentShown, bytes]:
+        """One attachment of a visible case with its bytes; raises NotFound."""
+        row = self._connection.execute(
+            sa.select(attachment).join(case_file, case_file.c.id == attachment.c.case_id).where(attachment.c.id == attachment_id, sees(self._viewer))
+        ).mappings().first()  # fmt: skip
+        if row is None:
+            raise NotFound(attachment=attachment_id)
+        name = people.names(self._connection, [row["added_by"]]).get(row["added_by"], "")
+        return AttachmentShown(row["id"], row["name"], row["media_type"], row["size"], row["sha256"], name, row["added_at"]), row["content"]
+
+    def papers(self, case: OpenCase) -> tuple[PaperOffered, ...]:
+        """The papers that can be made from the case now."""
+        return tuple(PaperOffered(*pair) for pair in papers.offered(case.facts, self.clocks(case.id)))
+
+    def _diagrams(self, case: OpenCase) -> tuple[tuple[str, str], ...]:
+        """The main diagram and every diagram it calls, by the call's path."""
+        return (("", case.definition.name), *((node.id, node.name) for node in case.definition.net.nodes if node.calls))
+
+    def _links(self, case_id: int) -> tuple[CaseHead, ...]:
+        ids = self._connection.scalars(
+            sa.select(case_link.c.other_id)
+            .where(case_link.c.case_id == case_id)
+            .union(sa.select(case_link.c.case_id).where(case_link.c.other_id == case_id))
+        ).all()
+        if not ids:
+            return ()
+        source, columns = head_columns()
+        # A case merged into a visible one is part of its record: who sees the one sees the other's line.
+        rows = self._connection.execute(
+            sa.select(*columns).select_from(source).where(case_file.c.id.in_(ids), sa.or_(sees(self._viewer), case_file.c.merged_into == case_id))
+        ).mappings()  # fmt: skip
+        steps = open_steps(self._connection, list(ids))
+        return tuple(head_shown(row, steps.get(row["id"], []), self._organisation, self._definition(row["definition"]), self._viewer.at) for row in rows)
+
+    def _can_withdraw(self, case: OpenCase, head: CaseHead) -> bool:
+        rule = case.definition.net.properties.get("withdraw", "never")
+        if head.state != "open" or head.reporter != self._viewer.person or rule == "never":
+            return False
+        acted = self._connection.scalar(
+            sa.select(task.c.id).where(task.c.case_id == case.id, task.c.closed_by.is_not(None), task.c.closed_by != self._viewer.person).limit(1)
+        )
+        return rule == "until_end" or acted is None
+
+    def _can_merge(self, case: OpenCase) -> bool:
+        move = self._move(case)
+        for wait in case.waits():
+            if wait.kind == "message" and wait.node.event is not None and wait.node.event.name == "merged":
+                return any(move.seat_or_none(group) in self._viewer.keys for group in wait.node.candidate_groups)
+        return False
+
+    # ---------------------------------------------------------------- actions
+
+    def _armed(self, case: OpenCase) -> list[Wait]:
+        move = self._move(case)
+        keys = set(self._viewer.keys)
+        found = [wait for wait in case.waits() if wait.kind == "message" and move.may_send(wait, keys)]
+        return list({wait.node.event.name: wait for wait in reversed(found) if wait.node.event is not None}.values())[::-1]
+
+    def _action(self, case: OpenCase, wait: Wait, answers: Mapping[str, Any] | None = None, errors: Mapping[str, str] | None = None) -> ActionOffered:
+        node = wait.node
+        assert node.event is not None
+        values = {**case.facts, **(answers or {})}
+        return ActionOffered(
+            name=node.event.name,
+            label=node.properties.get("button") or node.name,
+            node=node.id,
+            fields=self._fields(node, values, errors),
+            ends_case=node.interrupting and case.definition.net.at_root(node),
+            clause="、".join(clause.citation for clause in self.clauses(node)),
+            documentation=node.documentation,
+        )
+
+    def action(self, case_id: int, name: str, answers: Mapping[str, Any] | None, errors: Mapping[str, str] | None) -> ActionOffered:
+        """One action of a case with its form; raises NotFound when it is not offered to the viewer."""
+        case, _ = self.load(case_id)
+        for wait in self._armed(case):
+            if wait.node.event is not None and wait.node.event.name == name:
+                return self._action(case, wait, answers, errors)
+        raise NotFound(case=case_id, action=name)
+
+    # ---------------------------------------------------------------- the task page
+
+    def task(self, task_id: int, answers: Mapping[str, Any] | None, errors: Mapping[str, str] | None) -> TaskPage:
+        """The page of one task; a task of a visible case can be looked at by who cannot act."""
+        source, columns = task_source(self._viewer)
+        row = self._connection.execute(
+            sa.select(*columns).select_from(source).where(task.c.id == task_id, sees(self._viewer))
+        ).mappings().first()  # fmt: skip
+        if row is None:
+            raise TaskNotFound(task=task_id)
+        case, head = self.load(row["case_id"])
+        definition = case.definition
+        shown = row_shown(row, self._organisation, definition, self._viewer.at)
+        wait = next((one for one in case.waits() if one.kind == "task" and one.key == row["wait"]), None) if row["state"] == "open" else None
+        acting = tuple(held for held in self._viewer.seats if held.seat == row["seat"])
+        if row["seat"] == f"person:{self._viewer.person}":
+            acting = (SeatHeld(row["seat"], "本人", "main", civil_day(row["opened_at"]), None),)
+        node = definition.net.by_id[row["node"]]
+        saved, draft_at = self.draft(f"task:{task_id}")
+        local = dict(wait.local) if wait else {}
+        typed = answers if answers is not None else saved or {}
+        known = self._prefill(case, node, local)
+        move = self._move(case)
+        fields = self._fields(node, {**known, **typed}, errors)
+        page = TaskPage(
+            row=shown,
+            case=head,
+            case_version=head.version,
+            documentation=node.documentation,
+            clauses=self.clauses(node),
+            fields=fields,
+            buttons=self._buttons(case, wait, node, typed) if wait and acting else (),
+            send_back_targets=tuple((target.element, target.name) for target in definition.net.send_back_targets(node)) if wait and acting else (),
+            sent_back_reason=row["sent_back_reason"] or "",
+            why=self._why(acting, shown.seat_name),
+            acting_seats=acting if wait else (),
+            facts=self.facts(case),
+            clocks=self.clocks(case.id),
+            attachments=self.attachments(case.id),
+            papers=self.papers(case),
+            timeline=self.timeline(case),
+            draft_saved_at=draft_at if answers is None else None,
+            state=row["state"],
+            closed_text=self._closed_text(row),
+            extra={"local": {name: value for name, value in local.items() if name != "loop_index"}, "suggestion": suggestion(move, node)},
+        )
+        return page
+
+    def mark_read(self, task_id: int) -> bool:
+        """Whether the viewer, being one of those it is for, sees an open task for the first time."""
+        found = self._connection.scalar(
+            sa.select(task.c.id)
+            .outerjoin(task_read, sa.and_(task_read.c.task_id == task.c.id, task_read.c.person == self._viewer.person))
+            .where(task.c.id == task_id, task.c.seat.in_(self._viewer.keys), task_read.c.person.is_(None))
+        )
+        return found is not None
+
+    def _prefill(self, case: OpenCase, node: Node, local: Mapping[str, Any]) -> dict[str, Any]:
+        index = local.get("loop_index")
+        if isinstance(index, int):
+            rows = case.facts.get(node.element) or []
+            return dict(rows[index] or {}) if index < len(rows) else {}
+        fresh = {spec.id for spec in node.form if spec.properties.get("as_buttons") == "true"}
+        return {name: value for name, value in case.facts.items() if name not in fresh}
+
+    def _fields(self, node: Node, values: Mapping[str, Any], errors: Mapping[str, str] | None) -> tuple[FieldShown, ...]:
+        return forms.show(node.form, values, units=self.units_to_choose, errors=errors)
+
+    def _buttons(self, case: OpenCase, wait: Wait, node: Node, typed: Mapping[str, Any]) -> tuple[Button, ...]:
+        answers = forms.guess(node.form, typed, now=self._viewer.at, units=self.units_to_choose)
+        choice = next((spec for spec in node.form if spec.properties.get("as_buttons") == "true"), None)
+        if choice is None:
+            label = node.properties.get("button") or "完了する"
+            return (Button(label, "", "", self._foresee(case, wait, answers)),)
+        options = [(option.value, option.label) for option in choice.choices] or [("true", "はい"), ("false", "いいえ")]
+        return tuple(
+            Button(label, choice.id, value, self._foresee(case, wait, {**answers, choice.id: value == "true" if choice.type == "boolean" else value}))
+            for value, label in options
+        )
+
+    def _foresee(self, case: OpenCase, wait: Wait, answers: Mapping[str, Any]) -> tuple[Consequence, ...]:
+        return foresight.consequences(case, self._viewer.at, wait, answers, self._holders)
+
+    def preview(self, task_id: int, answers: Mapping[str, Any]) -> tuple[Consequence, ...]:
+        """What completing a task with these answers would open; nothing is stored."""
+        row = self._connection.execute(sa.select(task).where(task.c.id == task_id, task.c.seat.in_(self._viewer.keys))).mappings().first()
+        if row is None:
+            raise TaskNotFound(task=task_id)
+        case, _ = self.load(row["case_id"])
+        wait = next((one for one in case.waits() if one.kind == "task" and one.key == row["wait"]), None)
+        if wait is None:
+            return ()
+        return self._foresee(case, wait, forms.guess(wait.node.form, answers, now=self._viewer.at, units=self.units_to_choose))
+
+    def clauses(self, node: Node) -> tuple[ClauseShown, ...]:
+        """The clauses a step is done under, in plain words."""
+        found = []
+        for part in node.properties.get("clause", "").split(","):
+            clause = self._organisation.clause(part.strip(), civil_day(self._viewer.at))
+            if clause is not None:
+                found.append(ClauseShown(clause.clause_id, clause.citation, clause.plain, clause.urgency))
+        return tuple(found)
+
+    def _why(self, acting: tuple[SeatHeld, ...], seat_name: str) -> str:
+        if not acting:
+            return f"この処理の担当は「{seat_name}」です。あなたは案件を閲覧できますが、処理はできません。"
+        held = acting[0]
+        if held.seat.startswith("person:"):
+            return "あなた本人に宛てられた処理です。"
+        kind = {"main": "", "concurrent": "（兼務）", "acting": "（事務取扱）", "deputy": "（代理）"}[held.kind]
+        return f"あなたは{held.since.year}年{held.since.month}月{held.since.day}日から「{held.name}」{kind}の役にあり、この処理はその役に届いています。"
+
+    def _closed_text(self, row: Mapping[str, Any]) -> str:
+        if row["state"] == "open":
+            return ""
+        if row["state"] == "cancelled":
+            return f"この処理は {japanese(row['closed_at'])} に不要となり、取り消されました。"
+        who = people.names(self._connection, [row["closed_by"]]).get(row["closed_by"], "")
+        verb = "完了しました" if row["state"] == "done" else "差し戻しました"
+        return f"この処理は {japanese(row['closed_at'])} に {who} が{verb}。"
+
+    # ---------------------------------------------------------------- drafts and starting
+
+    def draft(self, about: str) -> tuple[dict[str, Any] | None, datetime | None]:
+        """What the viewer typed and has not sent yet."""
+        row = self._connection.execute(
+            sa.select(draft.c.answers, draft.c.saved_at).where(draft.c.person == self._viewer.person, draft.c.about == about)
+        ).first()
+        return (json.loads(row.answers), row.saved_at) if row else (None, None)
+
+    def start_form(self, definition_id: int, answers: Mapping[str, Any] | None, errors: Mapping[str, str] | None) -> StartForm:
+        """The form that starts a case, with the viewer's draft."""
+        definition = self._definition(definition_id)
+        node = definition.net.start_node
+        saved, saved_at = self.draft(f"start:{definition.process_id}")
+        own = next((held.seat.partition("@")[2] for held in self._viewer.seats), "")
+        seat = self._organisation.resolve("protection_manager", own, civil_day(self._viewer.at)) if own else None
+        values: dict[str, Any] = {"known_at": self._viewer.at.isoformat(timespec="minutes")}
+        if seat:
+            values["owning_unit"] = own if own in self.units_to_choose else seat.partition("@")[2]
+        values |= answers if answers is not None else saved or {}
+        fields = self._fields(node, values, errors)
+        text = node.documentation or definition.net.documentation
+        return StartForm(definition.process_id, definition.name, text, fields, self._viewer.seats, saved_at if answers is None else None, self.clauses(node))
+
+    # ---------------------------------------------------------------- the diagram
+
+    def diagram(self, case_id: int, path: str) -> str:
+        """The BPMN XML of the main diagram (path "") or of a called one (path = the call's id)."""
+        case, _ = self.load(case_id)
+        return case.definition.files[self._diagram_file(case.definition.net, path)].decode()
+
+    def _diagram_file(self, net: Net, path: str) -> str:
+        if not path:
+            return net.start_node.source
+        prefix = path + "/"
+        node = next((node for node in net.nodes if node.id.startswith(prefix) and "/" not in node.id.removeprefix(prefix)), None)
+        if node is None:
+            raise ProcessNotFound(process=path)
+        return node.source
+
+    def diagram_state(self, case_id: int, path: str) -> dict[str, dict[str, Any]]:
+        """element id -> what the case did there: done, current or overdue, in words, with the path of a called diagram."""
+        case, _ = self.load(case_id)
+        net = case.definition.net
+        self._diagram_file(net, path)
+        prefix = f"{path}/" if path else ""
+        rows = self._connection.execute(sa.select(task.c.node, task.c.state, task.c.due_at).where(task.c.case_id == case_id)).all()
+        seen: dict[str, list[str]] = {}
+        for row in rows:
+            state = "overdue" if row.state == "open" and row.due_at <= self._viewer.at else "current" if row.state == "open" else row.state
+            if row.node.startswith(prefix):
+                seen.setdefault(row.node.removeprefix(prefix).split("/")[0], []).append(state)
+        for wait in case.waits():
+            own_event = wait.node.id.startswith(prefix) and wait.kind in ("timer", "conditional") and wait.is_token
+            if own_event:
+                seen.setdefault(wait.node.id.removeprefix(prefix).split("/")[0], []).append("current")
+        result: dict[str, dict[str, Any]] = {}
+        for element, states in seen.items():
+            open_states = [state for state in states if state in ("overdue", "current")]
+            state = "overdue" if "overdue" in states else "current" if open_states else "done" if "done" in states or "sent_back" in states else ""
+            if not state:
+                continue
+            label = {"overdue": "超過", "current": "処理中", "done": "済"}[state]
+            result[element] = {"state": state, "label": label, "count": len(open_states) or len(states), "calls": None}
+        for node in net.nodes:
+            if node.calls and node.id.startswith(prefix) and "/" not in node.id.removeprefix(prefix):
+                entry = result.setdefault(node.element, {"state": "", "label": "", "count": 0, "calls": None})
+                entry["calls"] = node.id
+        return result
+
+
+def suggestion(move: Move, node: Node) -> str:
+    """A suggestion the diagram asks to show beside the form (property `suggestion`, an expression); the human decides."""
+    expression = node.properties.get("suggestion")
+    value = move.evaluate(expression) if expression else None
+    return "、".join(str(item) for item in value) if isinstance(value, (list, tuple)) else str(value or "")
+
+
+def instant(value: Any) -> datetime | None:
+    """An instant as facts keep it."""
+    try:
+        return datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+

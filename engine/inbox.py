@@ -1,0 +1,248 @@
+"""The inbox and the register: lists of what a viewer may act on or see; visibility is inside every query."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from engine.clock import civil_day, end_of_day, to_micros
+from engine.definitions import Definition
+from engine.model import FAR_FUTURE, case_file, case_seat, person, task, task_read
+from engine.organisation import Organisation
+from engine.views import CaseHead, InboxCounts, InboxPage, InboxRow, Viewer
+
+MAX_PAGE = 200
+SHOWS = ("all", "overdue", "today", "mine", "unread")
+GetDefinition = Callable[[int], Definition]
+
+
+def _mine(viewer: Viewer) -> sa.ColumnElement[bool]:
+    """Open tasks of the viewer's seats."""
+    return sa.and_(task.c.state == "open", task.c.organisation == viewer.organisation, task.c.seat.in_(viewer.keys))
+
+
+def _unread(viewer: Viewer) -> sa.ColumnElement[bool]:
+    return ~sa.exists().where(task_read.c.task_id == task.c.id, task_read.c.person == viewer.person)
+
+
+def escape_like(text: str) -> str:
+    """A text as part of a LIKE pattern with backslash as escape: what is typed is looked for, not interpreted."""
+    return "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+
+
+def parse_after(after: str | None) -> tuple[int, int] | None:
+    """The (micros, id) a page continues after; anything else than our own marker starts from the beginning."""
+    first, _, second = (after or "").partition(".")
+    digits = first.lstrip("-")
+    return (int(first), int(second)) if digits.isdigit() and second.isdigit() and len(digits) < 19 and len(second) < 19 else None
+
+
+def task_source(viewer: Viewer) -> tuple[sa.FromClause, list[sa.ColumnElement[Any]]]:
+    """Tasks joined to their case, the claimer's name and the viewer's read mark."""
+    claimed = person.alias("claimed")
+    source = (
+        task.join(case_file, case_file.c.id == task.c.case_id)
+        .outerjoin(claimed, claimed.c.id == task.c.claimed_by)
+        .outerjoin(task_read, sa.and_(task_read.c.task_id == task.c.id, task_read.c.person == viewer.person))
+    )
+    columns = [
+        *task.c, case_file.c.number, case_file.c.title, case_file.c.definition,
+        claimed.c.name.label("claimed_name"), task_read.c.read_at.label("read_at"),
+    ]  # fmt: skip
+    return source, columns
+
+
+def row_shown(row: Mapping[str, Any], organisation: Organisation, definition: Definition, now: datetime) -> InboxRow:
+    """A task row in words."""
+    node = definition.net.by_id.get(row["node"])
+    clause_id = (node.properties.get("clause", "") if node else "").split(",")[0].strip()
+    clause = organisation.clauses.get(clause_id)
+    unit = organisation.units.get(row["unit"])
+    return InboxRow(
+        task_id=row["id"],
+        case_id=row["case_id"],
+        number=row["number"],
+        title=row["title"],
+        step=row["name"],
+        process_id=row["process_id"],
+        process_name=definition.name,
+        seat=row["seat"],
+        seat_name=organisation.seat_name(row["seat"]),
+        unit=row["unit"],
+        unit_name=unit.name if unit else row["unit"],
+        clause=clause.citation if clause else "",
+        urgency=row["urgency"],
+        urgency_label=organisation.rules.urgency(row["urgency"], civil_day(row["opened_at"])).label,
+        opened_at=row["opened_at"],
+        due_at=None if row["due_at"] == FAR_FUTURE else row["due_at"],
+        statutory=bool(row["statutory"]),
+        overdue=row["due_at"] <= now,
+        unread=row["read_at"] is None,
+        claimed_by=row["claimed_by"],
+        claimed_by_name=row["claimed_name"],
+    )
+
+
+def inbox(
+    connection: sa.Connection,
+    viewer: Viewer,
+    organisation: Organisation,
+    definition: GetDefinition,
+    *,
+    show: str = "all",
+    process: str | None = None,
+    unit: str | None = None,
+    text: str | None = None,
+    after: str | None = None,
+    limit: int = 50,
+) -> InboxPage:
+    """One page of the viewer's open tasks, earliest due first (overdue ones therefore on top), with counts and filter choices."""
+    now, today_ends = viewer.at, end_of_day(civil_day(viewer.at))
+    limit = max(1, min(limit, MAX_PAGE))
+    source, columns = task_source(viewer)
+    query = sa.select(*columns).select_from(source).where(_mine(viewer))
+    if show == "overdue":
+        query = query.where(task.c.due_at <= now)
+    elif show == "today":
+        query = query.where(task.c.due_at > now, task.c.due_at <= today_ends)
+    elif show == "mine":
+        query = query.where(task.c.claimed_by == viewer.person)
+    elif show == "unread":
+        query = query.where(_unread(viewer))
+    if process:
+        query = query.where(task.c.process_id == process)
+    if unit:
+        query = query.where(task.c.unit == unit)
+    if text and text.strip():
+        pattern = escape_like(text.strip()[:100])
+        matches = [column.ilike(pattern, escape="\\") for column in (case_file.c.number, case_file.c.title, task.c.name)]
+        query = query.where(sa.or_(*matches))
+    marker = parse_after(after)
+    if marker:
+        query = query.where(sa.tuple_(sa.type_coerce(task.c.due_at, sa.BigInteger), task.c.id) > sa.tuple_(*marker))
+    rows = connection.execute(query.order_by(task.c.due_at, task.c.id).limit(limit + 1)).mappings().all()
+    more = len(rows) > limit
+    rows = rows[:limit]
+    counted = connection.execute(
+        sa.select(
+            sa.func.count(),
+            sa.func.coalesce(sa.func.sum(sa.case((task.c.due_at <= now, 1), else_=0)), 0),
+            sa.func.coalesce(sa.func.sum(sa.case((sa.and_(task.c.due_at > now, task.c.due_at <= today_ends), 1), else_=0)), 0),
+            sa.func.coalesce(sa.func.sum(sa.case((task.c.claimed_by == viewer.person, 1), else_=0)), 0),
+            sa.func.coalesce(sa.func.sum(sa.case((_unread(viewer), 1), else_=0)), 0),
+        ).where(_mine(viewer))
+    ).one()
+    choices = connection.execute(sa.select(task.c.process_id, task.c.unit, sa.func.max(case_file.c.definition).label("definition")).join(case_file, case_file.c.id == task.c.case_id).where(_mine(viewer)).group_by(task.c.process_id, task.c.unit)).all()  # fmt: skip
+    processes = {row.process_id: definition(row.definition).name for row in choices}
+    units = {row.unit: organisation.units[row.unit].name if row.unit in organisation.units else row.unit for row in choices}
+    last = rows[-1] if rows else None
+    return InboxPage(
+        rows=tuple(row_shown(row, organisation, definition(row["definition"]), now) for row in rows),
+        counts=InboxCounts(*(int(number) for number in counted)),
+        next=f"{to_micros(last['due_at'])}.{last['id']}" if more and last else None,
+        processes=tuple(sorted(processes.items(), key=lambda pair: pair[1])),
+        units=tuple(sorted(units.items(), key=lambda pair: list(organisation.units).index(pair[0]) if pair[0] in organisation.units else 0)),
+    )
+
+
+def sees(viewer: Viewer) -> sa.ColumnElement[bool]:
+    """Cases that one of the viewer's seats may see."""
+    return sa.and_(
+        case_file.c.organisation == viewer.organisation,
+        sa.exists().where(case_seat.c.case_id == case_file.c.id, case_seat.c.organisation == viewer.organisation, case_seat.c.seat.in_(viewer.keys)),
+    )
+
+
+def head_columns() -> tuple[sa.FromClause, list[sa.ColumnElement[Any]]]:
+    """What one line of the register needs: the case, the reporter's name, and its open steps in the order they are due."""
+    reporter = person.alias("reporter_person")
+    source = case_file.outerjoin(reporter, reporter.c.id == case_file.c.reporter)
+    wanted = [column for column in case_file.c if column.name not in ("marking", "facts")]
+    return source, [*wanted, reporter.c.name.label("reporter_name")]
+
+
+def open_steps(connection: sa.Connection, case_ids: list[int]) -> dict[int, list[tuple[str, datetime]]]:
+    """case id -> (step, due) of its open tasks."""
+    steps: dict[int, list[tuple[str, datetime]]] = {}
+    if case_ids:
+        rows = connection.execute(
+            sa.select(task.c.case_id, task.c.name, task.c.due_at)
+            .where(task.c.case_id.in_(case_ids), task.c.state == "open")
+            .order_by(task.c.case_id, task.c.due_at, task.c.id)
+        )
+        for row in rows:
+            steps.setdefault(row.case_id, []).append((row.name, row.due_at))
+    return steps
+
+
+def head_shown(row: Mapping[str, Any], steps: list[tuple[str, datetime]], organisation: Organisation, definition: Definition, now: datetime) -> CaseHead:
+    """A case in one line."""
+    if row["state"] == "withdrawn":
+        state_text = "取下げ"
+    elif row["state"] == "closed":
+        state_text = row["outcome"] or "終結"
+    elif steps:
+        names = list(dict.fromkeys(name for name, _ in steps))
+        state_text = "処理中：" + "、".join(names[:3]) + (f" ほか{len(names) - 3}件" if len(names) > 3 else "")
+    else:
+        state_text = "待機中"
+    unit = organisation.units.get(row["owning_unit"])
+    return CaseHead(
+        id=row["id"],
+        number=row["number"],
+        title=row["title"],
+        process_id=row["process_id"],
+        process_name=definition.name,
+        version=row["version"],
+        state=row["state"],
+        state_text=state_text,
+        outcome=row["outcome"] or "",
+        unit=row["owning_unit"],
+        unit_name=unit.name if unit else row["owning_unit"],
+        reporter=row["reporter"],
+        reporter_name=row["reporter_name"] or row["reporter"],
+        known_at=row["known_at"],
+        started_at=row["started_at"],
+        changed_at=row["changed_at"],
+        ended_at=row["ended_at"],
+        merged_into=row["merged_into"],
+        overdue=any(due <= now for _, due in steps),
+    )
+
+
+def cases(
+    connection: sa.Connection,
+    viewer: Viewer,
+    organisation: Organisation,
+    definition: GetDefinition,
+    *,
+    text: str | None = None,
+    state: str | None = None,
+    mine: bool = False,
+    unit: str | None = None,
+    after: str | None = None,
+    limit: int = 50,
+) -> tuple[tuple[CaseHead, ...], str | None]:
+    """The register of visible cases, newest first; `mine` keeps the viewer's own reports."""
+    limit = max(1, min(limit, MAX_PAGE))
+    source, columns = head_columns()
+    query = sa.select(*columns).select_from(source).where(sees(viewer))
+    if text and text.strip():
+        pattern = escape_like(text.strip()[:100])
+        query = query.where(sa.or_(case_file.c.number.ilike(pattern, escape="\\"), case_file.c.title.ilike(pattern, escape="\\")))
+    if state in ("open", "closed", "withdrawn"):
+        query = query.where(case_file.c.state == state)
+    if mine:
+        query = query.where(case_file.c.reporter == viewer.person)
+    if unit:
+        query = query.where(case_file.c.owning_unit == unit)
+    if after and after.isdigit() and len(after) < 19:
+        query = query.where(case_file.c.id < int(after))
+    rows = connection.execute(query.order_by(case_file.c.id.desc()).limit(limit + 1)).mappings().all()
+    more, rows = len(rows) > limit, rows[:limit]
+    steps = open_steps(connection, [row["id"] for row in rows])
+    heads = tuple(head_shown(row, steps.get(row["id"], []), organisation, definition(row["definition"]), viewer.at) for row in rows)
+    return heads, str(rows[-1]["id"]) if more else None

@@ -1,0 +1,213 @@
+"""One case while it moves: facts, derived facts and the token game's questions about them; no storage, so a dry run is the same code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from engine import tokens
+from engine.clock import civil_day
+from engine.definitions import Definition
+from engine.errors import NoSeat
+from engine.expressions import compile_expression
+from engine.net import Kind, Node
+from engine.organisation import Organisation
+from engine.tokens import Marking, Step, Wait
+
+
+@dataclass(frozen=True)
+class Announced:
+    """A notice that a send task of the diagram asks for."""
+
+    node: str
+    name: str
+    seats: tuple[str, ...]
+    template: str
+
+
+@dataclass
+class Move:
+    """The facts of one case during one act; answers what the token game asks (`tokens.Host`).
+
+    `changed` maps every fact that differs from before the act to its old value.
+    """
+
+    definition: Definition
+    organisation: Organisation
+    facts: dict[str, Any]
+    now: datetime
+    changed: dict[str, Any] = field(default_factory=dict)
+    told: list[Announced] = field(default_factory=list)
+
+    def evaluate(self, expression: str, local: Mapping[str, Any] | None = None) -> Any:
+        """The value of an expression over the facts, the local names of a multi-instance laid over them."""
+        values = {**self.facts, **local} if local else self.facts
+        return compile_expression(expression).evaluate(values, self.functions)
+
+    @property
+    def functions(self) -> Mapping[str, Callable[..., Any]]:
+        """The named functions that need the case or the instant."""
+        return {
+            "now": lambda: self.now,
+            "today": lambda: civil_day(self.now).isoformat(),
+            "days": lambda number: timedelta(days=number),
+            "hours": lambda number: timedelta(hours=number),
+            "due": self.due,
+        }
+
+    def due(self, clock: str) -> datetime | None:
+        """When a statutory clock of this case is due; None while it does not run."""
+        for reading in self.organisation.rules.clocks(self.facts, self.organisation.rules.calendar):
+            if reading.id == clock:
+                return reading.due_at
+        return None
+
+    def run(self, node: Node, local: Mapping[str, Any]) -> None:
+        """Do the work of a service, send or business rule task."""
+        if node.kind is Kind.BUSINESS_RULE_TASK and node.decision:
+            outputs = self.definition.decisions[node.decision].evaluate(self.facts, self.functions)
+            self._set(outputs)
+        elif node.topic:
+            SERVICES[node.topic](self, node, local)
+        elif node.expression:
+            self.evaluate(node.expression, local)
+        self._sets(node, local)
+
+    def put(self, changes: Mapping[str, Any]) -> None:
+        """Change facts, then recompute what the office's tables derive from them."""
+        if self._set(changes):
+            self.derive()
+
+    def derive(self) -> None:
+        """Recompute the derived facts (`derived` in rules.toml), so that no decision ever reads a stale one."""
+        for key in self.organisation.rules.derived:
+            decision = self.definition.decisions.get(key)
+            if decision is not None:
+                outputs = decision.evaluate(self.facts, self.functions)
+                self._set({name: outputs.get(name) for name in decision.outputs})
+
+    def _set(self, changes: Mapping[str, Any]) -> bool:
+        moved = False
+        for name, value in changes.items():
+            old = self.facts.get(name)
+            if old == value and type(old) is type(value):
+                continue
+            self.changed.setdefault(name, old)
+            self.facts[name] = value
+            moved = True
+        return moved
+
+    def _sets(self, node: Node, local: Mapping[str, Any]) -> None:
+        """The node's `sets` property: facts that passing it makes true."""
+        text = node.properties.get("sets", "")
+        changes: dict[str, Any] = {}
+        for part in filter(None, (part.strip() for part in text.split(","))):
+            name, _, expression = part.partition("=")
+            value = self.evaluate(expression.strip(), local)
+            changes[name.strip()] = value.isoformat() if isinstance(value, (datetime, date)) else value
+        self.put(changes)
+
+    # The moves themselves: answers first, so that every condition on the way reads them.
+
+    def begin(self, start: Node, answers: Mapping[str, Any]) -> Step:
+        """Start the case with the answers of its start form."""
+        self.facts.update(answers)
+        self.derive()
+        self._sets(start, {})
+        self.changed.clear()  # the first facts are told as a whole, not as changes
+        return tokens.start(self.definition.net, self)
+
+    def complete(self, marking: Marking, wait: Wait, answers: Mapping[str, Any]) -> Step:
+        """Complete a waiting step. The answers of a multi-instance step go to the list fact named like its element."""
+        index = wait.local.get("loop_index")
+        if isinstance(index, int) and wait.node.form:
+            rows = list(self.facts.get(wait.node.element) or [])
+            rows += [None] * (index + 1 - len(rows))
+            rows[index] = dict(answers)
+            self.put({wait.node.element: rows})
+        else:
+            self.put(answers)
+        self._sets(wait.node, wait.local)
+        return tokens.complete(self.definition.net, marking, wait.owner, self)
+
+    def send_back(self, marking: Marking, wait: Wait, target: str) -> Step:
+        """Return a waiting step to an earlier one."""
+        return tokens.send_back(self.definition.net, marking, wait.owner, target, self)
+
+    def deliver(self, marking: Marking, wait: Wait, answers: Mapping[str, Any]) -> Step:
+        """Hand an armed message its answers."""
+        self.put(answers)
+        self._sets(wait.node, wait.local)
+        assert wait.node.event is not None
+        return tokens.deliver(self.definition.net, marking, "message", wait.node.event.name, self, wait)
+
+    def fire(self, marking: Marking, wait: Wait) -> Step:
+        """Let a due timer happen."""
+        return tokens.fire(self.definition.net, marking, wait, self)
+
+    def touch(self, marking: Marking, changes: Mapping[str, Any]) -> Step:
+        """Facts changed without a step: only conditions are looked at again."""
+        self.put(changes)
+        return tokens.touch(self.definition.net, marking, self)
+
+    # Who a step is for.
+
+    def seat_for(self, group: str) -> str:
+        """The seat that `role@where` means for this case today.
+
+        Raises:
+            NoSeat: no unit upward has such a seat.
+        """
+        if group == "reporter":
+            return f"person:{self.facts['reporter']}"
+        role, _, where = group.partition("@")
+        if where == "organisation":
+            unit = self.organisation.id
+        elif where in ("owning_unit", "reporting_unit"):
+            unit = str(self.facts.get(where))
+        else:
+            unit = where
+        seat = self.organisation.resolve(role, unit, civil_day(self.now))
+        if seat is None:
+            name = self.organisation.units[unit].name if unit in self.organisation.units else unit
+            raise NoSeat(role=self.organisation.roles[role].name, unit=name)
+        return seat
+
+    def seat_of(self, node: Node, local: Mapping[str, Any]) -> str:
+        """The seat whose inbox a user task belongs to."""
+        if node.candidate_groups:
+            return self.seat_for(node.candidate_groups[0])
+        return f"person:{self.evaluate(node.assignee or 'reporter', local)}"
+
+    def may_send(self, wait: Wait, seats: frozenset[str] | set[str]) -> bool:
+        """Whether one of these seats may do an armed action now."""
+        condition = wait.node.properties.get("offered_when")
+        if condition and self.evaluate(condition, wait.local) is not True:
+            return False
+        return any(self.seat_or_none(group) in seats for group in wait.node.candidate_groups)
+
+    def seat_or_none(self, group: str) -> str | None:
+        """The seat of a group, or None when nobody answers."""
+        try:
+            return self.seat_for(group)
+        except NoSeat:
+            return None
+
+
+def _notify(move: Move, node: Node, _local: Mapping[str, Any]) -> None:
+    """Service `notify`: tell the seats in property `to`, with the template in property `template`."""
+    groups = [part.strip() for part in node.properties.get("to", "").split(",") if part.strip()]
+    seats = tuple(dict.fromkeys(move.seat_for(group) for group in groups))
+    move.told.append(Announced(node.id, node.name, seats, node.properties.get("template", "step_told")))
+
+
+#: Functions that service and send tasks may name as `camunda:topic`.
+SERVICES: dict[str, Callable[[Move, Node, Mapping[str, Any]], None]] = {"notify": _notify}
+
+
+def difference(before: tuple[Wait, ...], after: tuple[Wait, ...]) -> tuple[tuple[Wait, ...], tuple[Wait, ...]]:
+    """What opened and what closed between two states, by key."""
+    old, new = {wait.key for wait in before}, {wait.key for wait in after}
+    return tuple(wait for wait in after if wait.key not in old), tuple(wait for wait in before if wait.key not in new)

@@ -1,0 +1,321 @@
+"""An office as its folder describes it: units, roles, seats, clauses and rules, by date; and everything that is wrong with the folder."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from types import MappingProxyType
+
+from engine.deadlines import Rules, read_rules
+from engine.errors import ExpressionError, OrganisationBroken, OrganisationNotFound, UnknownUnit
+from engine.expressions import compile_expression
+from engine.office_files import Findings, Table, in_force, read_csv, read_toml
+
+PERSON = "person:"  # a seat that belongs to one person, not to a unit
+
+_COLUMNS = ("clause_id", "citation", "actor", "trigger", "action", "addressee", "urgency", "condition", "record", "plain", "valid_from")
+
+
+@dataclass(frozen=True)
+class Role:
+    """A part that the regulation gives someone to play, such as 保護管理者; `next` is the rung above, told on escalation."""
+
+    id: str
+    name: str
+    clause: str = ""
+    next: str = ""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A part of the office, the seats it has, and the posts that fill them where the regulation fixes the post."""
+
+    id: str
+    name: str
+    parent: str
+    kind: str
+    order: int
+    valid_from: date
+    valid_to: date | None
+    seats: tuple[str, ...]
+    posts: Mapping[str, str] = field(default_factory=dict)
+
+    def exists(self, on: date) -> bool:
+        """Whether the office has this unit on a day; the last day is included."""
+        return self.valid_from <= on and (self.valid_to is None or on <= self.valid_to)
+
+
+@dataclass(frozen=True)
+class Clause:
+    """One duty of the regulation or of a statute, restated in our own words; `plain` is what officials read."""
+
+    clause_id: str
+    citation: str
+    actor: str
+    trigger: str
+    action: str
+    addressee: str
+    urgency: str
+    condition: str
+    record: str
+    plain: str
+    valid_from: date
+    note: str = ""
+    valid_to: date | None = None  # empty for most: a later row of the same id already takes its place
+
+
+def split_seat(seat: str) -> tuple[str, str] | None:
+    """Role and unit of `role@unit`; None for the seat of a person."""
+    role, at, unit = seat.partition("@")
+    return (role, unit) if at and not seat.startswith(PERSON) else None
+
+
+@dataclass(frozen=True)
+class Organisation:
+    """One office. Everything asked about seats is asked for a day: a unit that begins tomorrow has no seats today."""
+
+    id: str
+    name: str
+    short: str
+    head_title: str
+    folder: Path
+    digest: str
+    units: Mapping[str, Unit]
+    roles: Mapping[str, Role]
+    clauses: Mapping[str, Clause]  # of each id the newest row
+    rules: Rules
+    clause_rows: tuple[Clause, ...] = ()
+
+    def clause(self, clause_id: str, on: date) -> Clause | None:
+        """The row of a clause in force on a day."""
+        return in_force((row for row in self.clause_rows if row.clause_id == clause_id), on)
+
+    def chain(self, unit_id: str, on: date) -> list[Unit]:
+        """The unit, its parents, and the root last. Units absent on the day are passed over: a case of an abolished unit climbs."""
+        if unit_id not in self.units:
+            raise UnknownUnit(unit=unit_id)
+        found: list[Unit] = []
+        step = unit_id
+        while step:
+            unit = self.units[step]
+            if unit.exists(on):
+                found.append(unit)
+            step = unit.parent
+        return found
+
+    def resolve(self, role: str, unit_id: str, on: date) -> str | None:
+        """The seat of a role that answers for a unit: its own, or that of the nearest unit above; None when there is none."""
+        if unit_id not in self.units:
+            return None
+        return next((f"{role}@{unit.id}" for unit in self.chain(unit_id, on) if role in unit.seats), None)
+
+    def units_with(self, role: str, on: date) -> list[Unit]:
+        """The units for which a role is answered by someone: what a form may offer as 情報を管理する課室."""
+        return [unit for unit in self.units.values() if unit.exists(on) and self.resolve(role, unit.id, on) is not None]
+
+    def seats(self, on: date) -> list[str]:
+        """Every seat of the office on a day, in the order of its units."""
+        return [f"{role}@{unit.id}" for unit in self.units.values() if unit.exists(on) for role in unit.seats]
+
+    def seat_name(self, seat: str) -> str:
+        """A seat as officials write it: 審判課 保護管理者. Old records may name what no longer exists, so nothing is refused here."""
+        parts = split_seat(seat)
+        if parts is None:
+            return "本人" if seat.startswith(PERSON) else seat
+        role, unit = self.roles.get(parts[0]), self.units.get(parts[1])
+        return f"{unit.name if unit else parts[1]} {role.name if role else parts[0]}"
+
+    def post_name(self, seat: str) -> str:
+        """The post that fills a seat (審判課長), or the seat's name where the regulation fixes no post (Article 5(1), second half)."""
+        parts = split_seat(seat)
+        unit = self.units.get(parts[1]) if parts else None
+        return (unit.posts.get(parts[0], "") if unit and parts else "") or self.seat_name(seat)
+
+    def next_seat(self, seat: str, on: date) -> str | None:
+        """The next rung above a seat. A rung that the unit and its parents lack is skipped: an escalation never falls into nothing."""
+        parts = split_seat(seat)
+        role = self.roles.get(parts[0]) if parts else None
+        while parts and role and role.next:
+            above = self.resolve(role.next, parts[1], on)
+            if above is not None:
+                return above
+            role = self.roles.get(role.next)
+        return None
+
+
+def load(folder: Path) -> Organisation:
+    """The office of a folder, or `OrganisationBroken` with everything that is wrong."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise OrganisationNotFound(organisation=folder.name)
+    findings = Findings()
+    rows = _read_clauses(folder / "clauses.csv", findings)
+    rules = read_rules(folder / "rules.toml", findings)
+    top = read_toml(folder / "organisation.toml", findings)
+    own_id = top.identifier() if top else ""
+    identity = {key: top.text(key) if top else "" for key in ("name", "short", "head_title")}
+    roles = _read_roles(top, findings) if top else {}
+    units = _read_units(top, findings) if top else {}
+    if top:
+        top.close()
+        _check_tree(own_id, units, findings)
+        _check_seats(units, roles, findings)
+        _check_roles(roles, {row.clause_id for row in rows}, findings)
+        if rules:
+            _check_rules(rules, roles, {row.clause_id for row in rows}, findings)
+    if rules is None or findings.found:
+        raise OrganisationBroken(findings.found, folder=folder.name)
+    return Organisation(
+        id=own_id,
+        **identity,
+        folder=folder,
+        digest=_digest(folder),
+        units=MappingProxyType(dict(sorted(units.items(), key=lambda item: item[1].order))),
+        roles=MappingProxyType(roles),
+        clauses=MappingProxyType({row.clause_id: row for row in sorted(rows, key=lambda row: row.valid_from)}),
+        rules=rules,
+        clause_rows=tuple(rows),
+    )
+
+
+def _read_roles(top: Table, findings: Findings) -> dict[str, Role]:
+    roles: dict[str, Role] = {}
+    for table in top.tables("role"):
+        role = Role(table.identifier(), table.text("name"), table.text("clause", required=False), table.text("next", required=False))
+        table.close()
+        if role.id in roles:
+            findings.add("duplicate-id", "同じ id の役が2つあります。", role.id, table.file)
+        roles[role.id] = role
+    return roles
+
+
+def _read_units(top: Table, findings: Findings) -> dict[str, Unit]:
+    units: dict[str, Unit] = {}
+    for table in top.tables("unit"):
+        unit_id = table.identifier()
+        valid_from, valid_to = table.period()
+        unit = Unit(
+            id=unit_id,
+            name=table.text("name"),
+            parent=table.text("parent", required=False),
+            kind=table.identifier("kind"),
+            order=table.number("order", 0, 1_000_000) or 0,
+            valid_from=valid_from,
+            valid_to=valid_to,
+            seats=table.texts("seats", required=True),
+            posts=MappingProxyType(table.mapping("posts")),
+        )
+        table.close()
+        if unit.id in units:
+            findings.add("duplicate-id", "同じ id の部署が2つあります。", unit.id, table.file)
+        units[unit.id] = unit
+    return units
+
+
+def _read_clauses(path: Path, findings: Findings) -> list[Clause]:
+    rows: list[Clause] = []
+    for line, row in read_csv(path, _COLUMNS, ("note", "valid_to"), findings):
+        if any(name not in row for name in _COLUMNS):
+            continue  # the missing column is already noted, once
+        clause_id = row["clause_id"]
+        for name in ("clause_id", "citation", "actor", "action", "plain", "valid_from"):
+            if not row[name]:
+                findings.add("missing-value", f"{line}行目：列「{name}」が空です。", clause_id, path.name)
+        if any(mark in clause_id for mark in ", \t@"):  # diagrams list clauses separated by commas
+            findings.add("bad-id", f"{line}行目：clause_id に空白・コンマ・@は使えません。", clause_id, path.name)
+        if not row["valid_from"]:
+            continue
+        try:
+            valid_from = date.fromisoformat(row["valid_from"])
+            valid_to = date.fromisoformat(row["valid_to"]) if row.get("valid_to") else None
+        except ValueError:
+            findings.add("bad-date", f"{line}行目：日付は2022-04-01の形で書いてください。", clause_id, path.name)
+            continue
+        if any(other.clause_id == clause_id and other.valid_from == valid_from for other in rows):
+            findings.add("duplicate-id", f"{line}行目：同じ clause_id と valid_from の行が2つあります。", clause_id, path.name)
+        texts = {name: row[name] for name in _COLUMNS if name != "valid_from"}
+        rows.append(Clause(**texts, valid_from=valid_from, note=row.get("note", ""), valid_to=valid_to))
+    return rows
+
+
+def _check_tree(own_id: str, units: Mapping[str, Unit], findings: Findings) -> None:
+    file = "organisation.toml"
+    roots = [unit.id for unit in units.values() if not unit.parent]
+    if roots != [own_id]:
+        found = "、".join(roots) or "なし"
+        findings.add("root", f"parent の無い部署は、id が「{own_id}」の1つだけにしてください（いまは{found}）。", file=file)
+    for unit in units.values():
+        if unit.parent and unit.parent not in units:
+            findings.add("unknown-parent", f"上位の部署「{unit.parent}」がありません。", unit.id, file)
+        above, seen = unit, {unit.id}
+        while above.parent in units:
+            above = units[above.parent]
+            if above.id in seen:
+                if above.id == unit.id:  # say it for those on the circle, not for all that lead into it
+                    findings.add("cycle", "上位をたどると自分に戻ります。", unit.id, file)
+                break
+            seen.add(above.id)
+
+
+def _check_seats(units: Mapping[str, Unit], roles: Mapping[str, Role], findings: Findings) -> None:
+    file = "organisation.toml"
+    for unit in units.values():
+        for role in unit.seats:
+            if role not in roles:
+                findings.add("unknown-role", f"役「{role}」は定められていません。", unit.id, file)
+        for role in unit.posts:
+            if role not in unit.seats:
+                findings.add("post-without-seat", f"職「{unit.posts[role]}」の役「{role}」が seats にありません。", unit.id, file)
+    placed = {role for unit in units.values() for role in unit.seats}
+    for role in roles:
+        if role not in placed:
+            findings.add("role-without-seat", "この役を置く部署が1つもありません。", role, file)
+
+
+def _check_roles(roles: Mapping[str, Role], clauses: set[str], findings: Findings) -> None:
+    file = "organisation.toml"
+    for role in roles.values():
+        if role.clause and role.clause not in clauses:
+            findings.add("unknown-clause", f"条項「{role.clause}」が clauses.csv にありません。", role.id, file)
+        if role.next and role.next not in roles:
+            findings.add("unknown-role", f"上の段の役「{role.next}」は定められていません。", role.id, file)
+        above, seen = role, {role.id}
+        while above.next in roles:
+            above = roles[above.next]
+            if above.id in seen:
+                if above.id == role.id:
+                    findings.add("cycle", "next をたどると自分に戻ります。", role.id, file)
+                break
+            seen.add(above.id)
+
+
+def _check_rules(rules: Rules, roles: Mapping[str, Role], clauses: set[str], findings: Findings) -> None:
+    file = "rules.toml"
+    named = [(duty.clause, (duty.clause, *duty.recorded_by)) for duty in rules.duties]
+    named += [(clock.id, clock.clauses) for clock in rules.statutory]
+    for element, ids in named:
+        for clause in dict.fromkeys(ids):
+            if clause not in clauses:
+                findings.add("unknown-clause", f"条項「{clause}」が clauses.csv にありません。", element, file)
+    for duty in rules.duties:
+        try:
+            compile_expression(duty.when or "true")
+        except ExpressionError as wrong:
+            findings.add("bad-expression", wrong.text, duty.clause, file)
+    for role in (*(sight.role for sight in rules.visibility), *rules.session.privileged_roles):
+        if role not in roles:
+            findings.add("unknown-role", f"役「{role}」は organisation.toml にありません。", role, file)
+
+
+def _digest(folder: Path) -> str:
+    """One figure for the whole folder: names, lengths and contents, so that no two different folders read alike."""
+    total = hashlib.sha256()
+    files = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".") and not path.name.endswith("~"))
+    for path in sorted(files, key=lambda path: path.relative_to(folder).as_posix()):
+        content = path.read_bytes()
+        total.update(f"{path.relative_to(folder).as_posix()}\0{len(content)}\0".encode())
+        total.update(content)
+    return total.hexdigest()

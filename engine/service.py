@@ -1,0 +1,392 @@
+"""The engine as pages and commands see it: opens units of work, answers reads, runs due work."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from engine import accounts, casefile, history, inbox, jobs, notices, organisation, papers, people
+from engine.clock import Clock, SystemClock, civil_day
+from engine.definitions import Definition, Definitions
+from engine.errors import NotFound, OrganisationNotFound, SignInRefused, TadachiError
+from engine.model import case_file, draft, notice, person, task_read
+from engine.organisation import Organisation
+from engine.settings import Settings
+from engine.storage import open_database
+from engine.views import (
+    ActionOffered,
+    AttachmentShown,
+    CaseHead,
+    CasePage,
+    Consequence,
+    InboxPage,
+    NoticeShown,
+    StartForm,
+    TaskPage,
+    Viewer,
+)
+from engine.work import Work
+
+log = logging.getLogger(__name__)
+MAX_DRAFT = 200_000  # characters of JSON
+
+
+def load_organisations(folder: Path) -> dict[str, Organisation]:
+    """Every office under a folder: each sub-folder with an organisation.toml; raises OrganisationBroken."""
+    return {place.name: organisation.load(place) for place in sorted(folder.iterdir()) if (place / "organisation.toml").is_file()}
+
+
+class Engine:
+    """One installation: its database, clock, offices and mail."""
+
+    def __init__(self, settings: Settings, *, clock: Clock | None = None, sender: notices.Sender | None = None, database: sa.Engine | None = None) -> None:
+        self.settings = settings
+        self.clock: Clock = clock or SystemClock()
+        self.organisations: Mapping[str, Organisation] = load_organisations(settings.bpmn)
+        self.sender: notices.Sender = sender or (notices.SmtpSender(settings.mail) if settings.mail else notices.KeptSender())
+        self.definitions = Definitions(self.organisations, settings.bpmn / "common")
+        self.database = database or open_database(settings.database)
+        self._reader = self.database.execution_options(read_only=True)
+
+    @classmethod
+    def from_environment(cls) -> Engine:
+        """The engine that the environment describes."""
+        return cls(Settings.from_environment())
+
+    def organisation(self, organisation_id: str) -> Organisation:
+        """An office by id; raises OrganisationNotFound."""
+        if organisation_id not in self.organisations:
+            raise OrganisationNotFound(organisation=organisation_id)
+        return self.organisations[organisation_id]
+
+    # ---------------------------------------------------------------- transactions
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """A transaction that commits at the end, or rolls back with the error."""
+        with self.database.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A transaction that only reads."""
+        with self._reader.begin() as connection:
+            yield connection
+
+    def work_on(self, connection: sa.Connection, by: str, seat: str | None = None) -> Work:
+        """A unit of work within a transaction the caller holds (the worker's)."""
+        return Work(connection, self.definitions, self.organisations, by=by, seat=seat, now=self.clock.now(), host=self.settings.host)
+
+    @contextmanager
+    def work(self, by: str, seat: str | None = None) -> Iterator[Work]:
+        """One actor, one instant, one commit. A refusal undoes everything and is recorded in a transaction of its own.
+
+        Args:
+            by: person id.
+            seat: the seat acted from; None lets the engine take the only one that fits.
+        """
+        attempt: dict[str, Any] = {}
+        who = ""
+        try:
+            with self.writing() as connection:
+                work = self.work_on(connection, by, seat)
+                who = work.organisation_id
+                try:
+                    yield work
+                finally:
+                    attempt = work.attempt
+        except TadachiError as error:
+            if who:
+                self._record_refusal(who, by, seat, attempt, error)
+            raise
+
+    def _record_refusal(self, organisation_id: str, by: str, seat: str | None, attempt: Mapping[str, Any], error: TadachiError) -> None:
+        case_id = attempt.get("case") if isinstance(attempt.get("case"), int) else None
+        fields = sorted(getattr(error, "fields", {}))[:50]
+        data = {"attempt": {k: str(v)[:200] for k, v in attempt.items()}, "error": error.code, "message": error.text[:500], "fields": [f[:60] for f in fields]}
+        try:
+            with self.writing() as connection:
+                known = case_id is not None and connection.scalar(
+                    sa.select(case_file.c.id).where(case_file.c.id == case_id, case_file.c.organisation == organisation_id)
+                )
+                entry = history.Entry("attempt.refused", self.clock.now(), by, seat, data=data)
+                history.append_to_organisation(connection, organisation_id, entry, case_id if known else None)
+        except sa.exc.SQLAlchemyError:  # the refusal itself must reach the person even when the record cannot be written
+            log.exception("a refused attempt of %s could not be recorded", by)
+
+    # ---------------------------------------------------------------- people
+
+    def viewer(self, person_id: str) -> Viewer:
+        """Who is looking, with every seat held today; raises PersonNotFound."""
+        now = self.clock.now()
+        with self.reading() as connection:
+            someone, held = people.find_with_seats(connection, person_id, civil_day(now))
+        office = self.organisations[someone.organisation]
+        seats = people.shown(held, {seat: office.seat_name(seat) for seat, *_ in held})
+        return Viewer(someone.id, someone.name, someone.organisation, seats, now)
+
+    def sign_in(self, person_id: str, password: str) -> str:
+        """Check a password; returns the person id. Raises SignInRefused or Locked, without saying whether the id exists."""
+        now = self.clock.now()
+        refused: TadachiError | None = None
+        with self.writing() as connection:
+            try:
+                accounts.sign_in(connection, person_id, password, now)
+            except TadachiError as error:
+                refused = error  # the count of failures must be committed
+            office = connection.scalar(sa.select(person.c.organisation).where(person.c.id == person_id))
+            if office is not None:
+                tag = "person.sign_in_refused" if refused else "person.signed_in"
+                history.append_to_organisation(connection, office, history.Entry(tag, now, person_id))
+        if refused is not None:
+            raise refused
+        return person_id
+
+    def open_session(self, person_id: str) -> str:
+        """A new session's token for the cookie."""
+        with self.writing() as connection:
+            return accounts.open_session(connection, person_id, self.clock.now())
+
+    def session_person(self, token: str) -> str | None:
+        """The person of a live session, or None."""
+        now = self.clock.now()
+        with self.reading() as connection:
+            found = accounts.session_person(connection, token, now)
+        if found is None:
+            return None
+        if found[1]:
+            with self.writing() as connection:
+                accounts.touch_session(connection, token, now)
+        return found[0]
+
+    def end_session(self, token: str) -> None:
+        """Sign out."""
+        with self.writing() as connection:
+            accounts.end_session(connection, token, self.clock.now())
+
+    def end_sessions_of(self, person_id: str, keep: str | None = None) -> None:
+        """Sign a person out everywhere, except perhaps here."""
+        with self.writing() as connection:
+            accounts.end_sessions_of(connection, person_id, self.clock.now(), keep)
+
+    def change_password(self, person_id: str, old: str, new: str) -> None:
+        """Replace one's own password; raises FormInvalid."""
+        with self.writing() as connection:
+            accounts.change_password(connection, person_id, old, new)
+
+    def people_of(self, organisation_id: str) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
+        """(person id, name, seats held today) of everyone in an office, for lists of accounts."""
+        today = civil_day(self.clock.now())
+        with self.reading() as connection:
+            rows = connection.execute(
+                sa.select(person.c.id, person.c.name)
+                .where(person.c.organisation == organisation_id, person.c.disabled_at.is_(None))
+                .order_by(person.c.created_at, person.c.id)
+            ).all()
+            seats = people.all_holdings(connection, organisation_id, today)
+        return tuple((row.id, row.name, seats.get(row.id, ())) for row in rows)
+
+    # ---------------------------------------------------------------- reads
+
+    def _definition(self, connection: sa.Connection) -> inbox.GetDefinition:
+        return lambda definition_id: self.definitions.get(connection, definition_id)
+
+    @contextmanager
+    def _reading_as(self, viewer: Viewer) -> Iterator[casefile.CaseReader]:
+        with self.reading() as connection:
+            yield casefile.CaseReader(connection, viewer, self.organisations[viewer.organisation], self._definition(connection))
+
+    def inbox(self, viewer: Viewer, **filters: Any) -> InboxPage:
+        """A page of the viewer's open tasks; filters as in `engine.inbox.inbox`."""
+        with self.reading() as connection:
+            return inbox.inbox(connection, viewer, self.organisations[viewer.organisation], self._definition(connection), **filters)
+
+    def cases(self, viewer: Viewer, **filters: Any) -> tuple[tuple[CaseHead, ...], str | None]:
+        """The register of visible cases; filters as in `engine.inbox.cases`."""
+        with self.reading() as connection:
+            return inbox.cases(connection, viewer, self.organisations[viewer.organisation], self._definition(connection), **filters)
+
+    def case(self, viewer: Viewer, case_id: int) -> CasePage:
+        """A case page; raises CaseNotFound."""
+        with self._reading_as(viewer) as reader:
+            return reader.case(case_id)
+
+    def task(self, viewer: Viewer, task_id: int, *, answers: Mapping[str, Any] | None = None, errors: Mapping[str, str] | None = None) -> TaskPage:
+        """A task page; seeing it for the first time marks it read. Raises TaskNotFound."""
+        with self._reading_as(viewer) as reader:
+            page = reader.task(task_id, answers, errors)
+            first = reader.mark_read(task_id)
+        if first:
+            with self.writing() as connection:
+                try:
+                    with connection.begin_nested():
+                        connection.execute(task_read.insert().values(task_id=task_id, person=viewer.person, read_at=viewer.at))
+                except sa.exc.IntegrityError:
+                    log.debug("task %s was marked read in another window at the same time", task_id)
+        return page
+
+    def preview(self, viewer: Viewer, task_id: int, answers: Mapping[str, Any]) -> tuple[Consequence, ...]:
+        """What completing a task with these answers would open; nothing is stored."""
+        with self._reading_as(viewer) as reader:
+            return reader.preview(task_id, answers)
+
+    def action(
+        self, viewer: Viewer, case_id: int, name: str, *, answers: Mapping[str, Any] | None = None, errors: Mapping[str, str] | None = None
+    ) -> ActionOffered:
+        """An action of a case with its form; raises NotFound when it is not offered."""
+        with self._reading_as(viewer) as reader:
+            return reader.action(case_id, name, answers, errors)
+
+    def startable(self, viewer: Viewer) -> tuple[tuple[str, str], ...]:
+        """(process id, name) of the procedures the viewer can start."""
+        if not viewer.seats:
+            return ()
+        with self.reading() as connection:
+            return self.definitions.names_in_force(connection, viewer.organisation, viewer.at)
+
+    def start_form(
+        self, viewer: Viewer, process_id: str, *, answers: Mapping[str, Any] | None = None, errors: Mapping[str, str] | None = None
+    ) -> StartForm:
+        """The form that starts a case; raises ProcessNotFound."""
+        with self._reading_as(viewer) as reader, self.reading() as connection:
+            definition: Definition = self.definitions.in_force(connection, viewer.organisation, process_id, viewer.at)
+            return reader.start_form(definition.id, answers, errors)
+
+    def diagram(self, viewer: Viewer, case_id: int, path: str = "") -> str:
+        """BPMN XML of a case's diagram or of one it calls."""
+        with self._reading_as(viewer) as reader:
+            return reader.diagram(case_id, path)
+
+    def diagram_state(self, viewer: Viewer, case_id: int, path: str = "") -> dict[str, dict[str, Any]]:
+        """What the case did at each element."""
+        with self._reading_as(viewer) as reader:
+            return reader.diagram_state(case_id, path)
+
+    def paper(self, viewer: Viewer, case_id: int, paper_id: str, *, index: int | None = None) -> papers.Paper:
+        """A paper made from a visible case now; raises NotFound."""
+        with self._reading_as(viewer) as reader:
+            case, head = reader.load(case_id)
+            clocks = reader.clocks(case_id)
+        office = self.organisations[viewer.organisation]
+        return papers.gather(paper_id, facts=case.facts, clocks=clocks, head=head, organisation=office, at=viewer.at, index=index)
+
+    def attachment(self, viewer: Viewer, attachment_id: int) -> tuple[AttachmentShown, bytes]:
+        """An attachment with its bytes; raises NotFound."""
+        with self._reading_as(viewer) as reader:
+            return reader.attachment(attachment_id)
+
+    # ---------------------------------------------------------------- drafts and notices
+
+    def save_draft(self, viewer: Viewer, about: str, answers: Mapping[str, Any]) -> datetime:
+        """Keep what was typed, whatever it is; it never reaches the case."""
+        text = json.dumps(dict(answers), ensure_ascii=False)
+        if len(text) > MAX_DRAFT or len(about) > 200:
+            raise NotFound(draft=about)
+        with self.writing() as connection:
+            mine = sa.and_(draft.c.person == viewer.person, draft.c.about == about)
+            if connection.execute(draft.update().where(mine).values(answers=text, saved_at=viewer.at)).rowcount == 0:
+                connection.execute(draft.insert().values(person=viewer.person, about=about, answers=text, saved_at=viewer.at))
+        return viewer.at
+
+    def load_draft(self, viewer: Viewer, about: str) -> tuple[dict[str, Any] | None, datetime | None]:
+        """What was typed and not sent, and when it was kept."""
+        with self._reading_as(viewer) as reader:
+            return reader.draft(about)
+
+    def notices(self, viewer: Viewer, *, unread_only: bool = False, limit: int = 50) -> tuple[tuple[NoticeShown, ...], int]:
+        """The viewer's notices, newest first, and how many are unread."""
+        mine = notice.c.person == viewer.person
+        wanted = sa.and_(mine, notice.c.read_at.is_(None)) if unread_only else mine
+        with self.reading() as connection:
+            shown = self._notices(connection, wanted, limit)
+            unread = connection.scalar(sa.select(sa.func.count()).select_from(notice).where(mine, notice.c.read_at.is_(None)))
+        return shown, int(unread or 0)
+
+    def read_notices(self, viewer: Viewer, ids: list[int] | None = None) -> None:
+        """Mark the viewer's notices read; all of them, or those named."""
+        query = notice.update().where(notice.c.person == viewer.person, notice.c.read_at.is_(None))
+        if ids is not None:
+            query = query.where(notice.c.id.in_(ids))
+        with self.writing() as connection:
+            connection.execute(query.values(read_at=viewer.at))
+
+    def outbox(self, organisation_id: str, limit: int = 100) -> tuple[NoticeShown, ...]:
+        """The newest notices of an office with the state of their mails; they hold number, step and link only."""
+        with self.reading() as connection:
+            return self._notices(connection, notice.c.organisation == organisation_id, limit)
+
+    def _notices(self, connection: sa.Connection, wanted: sa.ColumnElement[bool], limit: int) -> tuple[NoticeShown, ...]:
+        rows = connection.execute(
+            sa.select(notice, person.c.name, case_file.c.number)
+            .join(person, person.c.id == notice.c.person)
+            .join(case_file, case_file.c.id == notice.c.case_id)
+            .where(wanted)
+            .order_by(notice.c.id.desc())
+            .limit(max(1, min(limit, 500)))
+        ).mappings()
+        shown = []
+        for row in rows:
+            link = f"{self.settings.base_url}/tasks/{row['task_id']}" if row["task_id"] else f"{self.settings.base_url}/cases/{row['case_id']}"
+            subject, body = notices.subject_and_body(row["template"], row["number"], row["step"], link, row["name"])
+            text = f"{notices.TEMPLATES[row['template']][0]}：{row['step']}（{row['number']}）"
+            shown.append(
+                NoticeShown(
+                    row["id"], text, row["case_id"], row["task_id"], row["created_at"], row["read_at"], row["person"], row["name"],
+                    row["mail_state"], row["mail_at"], row["mail_error"] or "", subject, body,
+                )
+            )  # fmt: skip
+        return tuple(shown)
+
+    # ---------------------------------------------------------------- operation
+
+    def run_due(self, limit: int = 100) -> int:
+        """Run due work; returns how many jobs were done."""
+        return jobs.run_due(self, limit)
+
+    def deploy(self, organisation_id: str, by: str) -> tuple[tuple[str, int], ...]:
+        """Put every changed diagram of an office's folder in force; returns (process id, version); raises DefinitionRefused."""
+        office = self.organisation(organisation_id)
+        now = self.clock.now()
+        with self.writing() as connection:
+            stored = self.definitions.deploy(connection, office, by, now)
+            for process_id, version in stored:
+                entry = history.Entry("definition.deployed", now, by, data={"process": process_id, "number": version})
+                history.append_to_organisation(connection, organisation_id, entry)
+        return stored
+
+    def register(self, person_id: str, organisation_id: str, name: str, *, email: str | None, password_hash: str | None) -> None:
+        """Register a person."""
+        self.organisation(organisation_id)
+        with self.writing() as connection:
+            people.add(
+                connection, person_id=person_id, organisation=organisation_id, name=name, email=email, password_hash=password_hash, at=self.clock.now()
+            )
+
+    def appoint(self, person_id: str, seat: str, *, kind: str = "main", since: Any = None, until: Any = None) -> None:
+        """Record that a person holds a seat from a day (today when left out)."""
+        now = self.clock.now()
+        with self.writing() as connection:
+            someone = people.find(connection, person_id)
+            people.appoint(
+                connection, person_id=person_id, organisation=someone.organisation, seat=seat, kind=kind,
+                valid_from=since or civil_day(now), valid_to=until, at=now,
+            )  # fmt: skip
+
+    def verify_history(self) -> tuple[history.Fault, ...]:
+        """Every place where the record does not hold."""
+        with self.reading() as connection:
+            return tuple(history.verify(connection))
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self.database.dispose()
+
+
+__all__ = ["Engine", "SignInRefused", "load_organisations"]

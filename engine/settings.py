@@ -1,0 +1,47 @@
+"""What an installation decides outside the database: addresses, folders, secrets; read once from the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of one installation.
+
+    `database` is a SQLAlchemy URL; `bpmn` the folder of office folders; `mail` an SMTP URL or empty (mails stay in the outbox);
+    `base_url` the address officials open, used in mails.
+    """
+
+    database: str = "sqlite:///var/tadachi.sqlite"
+    bpmn: Path = ROOT / "bpmn"
+    mail: str = ""
+    mail_from: str = "tadachi@localhost"
+    base_url: str = "http://127.0.0.1:8000"
+    secret_file: Path = Path("var/secret")
+    demo: bool = False
+
+    @property
+    def host(self) -> str:
+        """Right-hand side of Message-IDs: the mail address's domain."""
+        return self.mail_from.rpartition("@")[2] or "localhost"
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
+        """Read TADACHI_DATABASE, TADACHI_BPMN, TADACHI_SMTP, TADACHI_MAIL_FROM, TADACHI_URL, TADACHI_SECRET_FILE, TADACHI_DEMO."""
+        found = os.environ if environment is None else environment
+        base = cls()
+        return cls(
+            database=found.get("TADACHI_DATABASE", base.database),
+            bpmn=Path(found["TADACHI_BPMN"]) if "TADACHI_BPMN" in found else base.bpmn,
+            mail=found.get("TADACHI_SMTP", ""),
+            mail_from=found.get("TADACHI_MAIL_FROM", base.mail_from),
+            base_url=found.get("TADACHI_URL", base.base_url).rstrip("/"),
+            secret_file=Path(found.get("TADACHI_SECRET_FILE", str(base.secret_file))),
+            demo=found.get("TADACHI_DEMO", "") == "1",
+        )

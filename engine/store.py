@@ -1,0 +1,446 @@
+"""Reads and writes one running case: its row, open tasks, due work, statutory clocks, sight, notices and history, in the caller's transaction."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from engine import history, notices, people
+from engine.clock import civil_day, to_micros
+from engine.deadlines import ClockReading
+from engine.definitions import Definition
+from engine.errors import Conflict
+from engine.model import FAR_FUTURE, case_file, case_seat, job, statutory_clock, task
+from engine.moves import Move, difference
+from engine.net import Node
+from engine.notices import Told
+from engine.organisation import Organisation
+from engine.timers import due_instant
+from engine.tokens import Marking, Wait, waiting
+
+TITLE_LENGTH = 60
+
+
+@dataclass
+class OpenCase:
+    """A case taken up by an act: what was read, and what the act wants written."""
+
+    row: dict[str, Any]
+    definition: Definition
+    organisation: Organisation
+    marking: Marking
+    facts: dict[str, Any]
+    entries: list[history.Entry] = field(default_factory=list)
+    told: list[Told] = field(default_factory=list)
+
+    @property
+    def id(self) -> int:
+        """The case's id."""
+        return int(self.row["id"])
+
+    def move(self, now: datetime) -> Move:
+        """A mover over a copy of the facts."""
+        return Move(self.definition, self.organisation, dict(self.facts), now)
+
+    def waits(self) -> tuple[Wait, ...]:
+        """What the case waits for."""
+        return waiting(self.definition.net, self.marking)
+
+
+def title_of(facts: Mapping[str, Any], fallback: str) -> str:
+    """The case's title: the first line of what was reported."""
+    text = str(facts.get("item_summary") or facts.get("title") or fallback).splitlines()[0].strip()
+    return text if len(text) <= TITLE_LENGTH else text[: TITLE_LENGTH - 1] + "…"
+
+
+def clause_text(node: Node) -> str | None:
+    """The clauses a step is done under, comma-separated, as declared."""
+    return node.properties.get("clause") or None
+
+
+def step_name(node: Node, local: Mapping[str, Any]) -> str:
+    """The step in words; instances of a multi-instance step are numbered from 1."""
+    index = local.get("loop_index")
+    return f"{node.name}（{index + 1}）" if isinstance(index, int) else node.name
+
+
+def see(connection: sa.Connection, organisation: str, case_id: int, seats: Iterable[str]) -> None:
+    """Let seats see a case; a seat that already does is left alone."""
+    rows = [{"case_id": case_id, "organisation": organisation, "seat": seat} for seat in dict.fromkeys(seats)]
+    if rows:
+        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+        connection.execute(insert(case_seat).on_conflict_do_nothing(), rows)
+
+
+def next_number(connection: sa.Connection, organisation: str, name: str, period: str) -> int:
+    """The next number of a series; counted in the same transaction, so a refused act leaves no gap."""
+    text = sa.text(
+        "INSERT INTO counter (organisation, name, period, value) VALUES (:organisation, :name, :period, 1) "
+        "ON CONFLICT (organisation, name, period) DO UPDATE SET value = counter.value + 1 RETURNING value"
+    )
+    return int(connection.scalar(text, {"organisation": organisation, "name": name, "period": period}) or 0)
+
+
+def task_due(node: Node, move: Move, opened: datetime) -> tuple[datetime, bool]:
+    """(due instant, whether it is a legal date) of a step: its statutory clock's, or the target its urgency word gives."""
+    clock = node.properties.get("deadline")
+    if clock:
+        due = move.due(clock)
+        if due is not None:
+            return due, True
+    rules = move.organisation.rules
+    target = rules.urgency(node.properties.get("urgency", "plain"), civil_day(opened)).escalate_at(opened, rules.calendar)
+    return target or FAR_FUTURE, False
+
+
+class Writer:
+    """Writes what an act changed, in one place, so that no verb can forget a part."""
+
+    def __init__(self, connection: sa.Connection, now: datetime, actor: str, host: str) -> None:
+        self._connection = connection
+        self._now = now
+        self._actor = actor
+        self._host = host
+
+    def create(self, row: dict[str, Any], definition: Definition, move: Move, marking: Marking, entries: list[history.Entry]) -> int:
+        """Insert a new case with all it waits for; returns its id."""
+        values = dict(
+            row,
+            title=title_of(move.facts, definition.name),
+            owning_unit=move.facts["owning_unit"],
+            known_at=_instant(move.facts.get("known_at")),
+            version=1,
+            marking=marking.dump(),
+            facts=history.canonical(move.facts),
+            started_at=self._now,
+            changed_at=self._now,
+            history_seq=0,
+            history_digest=history.GENESIS,
+        )
+        case_id = int(self._connection.scalar(case_file.insert().returning(case_file.c.id), values) or 0)
+        case = OpenCase({**values, "id": case_id, "version": 0}, definition, move.organisation, marking, {}, entries)
+        see(self._connection, values["organisation"], case_id, [f"person:{values['reporter']}", *self._overseers(move.organisation)])
+        self._write(case, move, marking, (), waiting(definition.net, marking))
+        return case_id
+
+    def save(self, case: OpenCase, move: Move, marking: Marking) -> None:
+        """Write a case after a move."""
+        self._write(case, move, marking, case.waits(), waiting(case.definition.net, marking))
+
+    def touch(self, case: OpenCase) -> None:
+        """Write only history and notices: the act did not move the process."""
+        jobs = self._tell(case)
+        if jobs:
+            self._connection.execute(job.insert(), jobs)
+        self._close_chain(case, {})
+
+    def _overseers(self, organisation: Organisation) -> list[str]:
+        today = civil_day(self._now)
+        seats = [organisation.resolve(role, organisation.id, today) for role in sorted(organisation.rules.sees_every_case(today))]
+        return [seat for seat in seats if seat]
+
+    def _write(self, case: OpenCase, move: Move, marking: Marking, before: tuple[Wait, ...], after: tuple[Wait, ...]) -> None:
+        opened, closed = difference(before, after)
+        ended = marking.ended if not after else None
+        jobs: list[dict[str, Any]] = []
+        dropped: list[str] = []
+        if closed:
+            dropped += self._close(case, closed)
+        if opened:
+            jobs += self._open(case, move, opened)
+        if case.facts.get("owning_unit") != move.facts.get("owning_unit") and before:
+            self._reseat(case, move, before, after)
+        clock_jobs, clock_dropped = self._clocks(case, move, ended is not None)
+        jobs += clock_jobs
+        if ended is not None:
+            self._end(case, move, ended)
+        dropped += clock_dropped
+        if dropped:
+            self._connection.execute(job.delete().where(job.c.case_id == case.id, job.c.key.in_(dropped)))
+        for announced in move.told:
+            cause = f"case:{case.id}:{announced.node}:{case.row['version'] + 1}"
+            case.told.append(Told(cause, announced.template, announced.seats, announced.name))
+        jobs += self._tell(case)
+        if jobs:
+            self._connection.execute(job.insert(), jobs)
+        values: dict[str, Any] = {
+            "marking": marking.dump(),
+            "facts": history.canonical(move.facts),
+            "title": title_of(move.facts, case.definition.name),
+            "owning_unit": move.facts["owning_unit"],
+            "known_at": _instant(move.facts.get("known_at")),
+        }
+        if ended is not None:
+            values |= {"state": "closed", "outcome": outcome_name(case.definition, ended), "ended_at": self._now}
+        self._close_chain(case, values)
+
+    def _close_chain(self, case: OpenCase, values: dict[str, Any]) -> None:
+        """Append the history rows and update the case under its version: the one statement that decides who was faster."""
+        version = int(case.row["version"])
+        for entry in case.entries:
+            entry.data.setdefault("version", version + 1)
+        seq, digest = int(case.row["history_seq"]), str(case.row["history_digest"])
+        rows = history.rows_for(f"case:{case.id}", seq, digest, case.row["organisation"], case.id, case.entries)
+        if rows:
+            self._connection.execute(history.history.insert(), rows)
+            values |= {"history_seq": rows[-1]["seq"], "history_digest": rows[-1]["digest"]}
+        if not values:
+            return
+        if not values.keys() <= {"history_seq", "history_digest"}:
+            values |= {"version": version + 1, "changed_at": self._now}
+        creating = version == 0
+        condition = case_file.c.id == case.id if creating else sa.and_(case_file.c.id == case.id, case_file.c.version == version)
+        if self._connection.execute(case_file.update().where(condition).values(values)).rowcount != 1:
+            raise Conflict(case=case.id)
+
+    def _open(self, case: OpenCase, move: Move, opened: tuple[Wait, ...]) -> list[dict[str, Any]]:
+        """Insert what newly waits: tasks with their reminders, and timers."""
+        jobs: list[dict[str, Any]] = []
+        steps: list[tuple[Wait, dict[str, Any]]] = []
+        for wait in opened:
+            if wait.kind == "task":
+                due, statutory = task_due(wait.node, move, self._now)
+                steps.append(
+                    (
+                        wait,
+                        {
+                            "case_id": case.id,
+                            "organisation": case.row["organisation"],
+                            "wait": wait.key,
+                            "node": wait.node.id,
+                            "name": step_name(wait.node, wait.local),
+                            "seat": move.seat_of(wait.node, wait.local),
+                            "unit": move.facts["owning_unit"],
+                            "process_id": case.row["process_id"],
+                            "urgency": wait.node.properties.get("urgency", "plain"),
+                            "opened_at": self._now,
+                            "due_at": due,
+                            "statutory": statutory,
+                        },
+                    )
+                )
+            elif wait.kind == "timer":
+                timer = timer_job(case.id, wait, move, self._now)
+                if timer:
+                    jobs.append(timer)
+        if steps:
+            ids = self._connection.scalars(task.insert().returning(task.c.id, sort_by_parameter_order=True), [row for _, row in steps]).all()
+            see(self._connection, case.row["organisation"], case.id, [row["seat"] for _, row in steps])
+            for task_id, (_wait, row) in zip(ids, steps, strict=True):
+                jobs += self._urgency_jobs(case.id, task_id, row, move)
+                cause = f"task:{task_id}:opened"
+                case.told.append(Told(cause, "task_opened", (row["seat"],), row["name"], task_id))
+                case.entries.append(
+                    history.Entry(
+                        "task.opened", self._now, people.SYSTEM, row["seat"], row["node"], task_id, None, case.definition.id,
+                        {"name": row["name"], "due_at": None if row["due_at"] == FAR_FUTURE else to_micros(row["due_at"])},
+                    )
+                )  # fmt: skip
+        return jobs
+
+    def _urgency_jobs(self, case_id: int, task_id: int, row: Mapping[str, Any], move: Move) -> list[dict[str, Any]]:
+        rules = move.organisation.rules
+        urgency = rules.urgency(row["urgency"], civil_day(self._now))
+        jobs = []
+        for kind, at in (("remind", urgency.remind_at(self._now, rules.calendar)), ("escalate", urgency.escalate_at(self._now, rules.calendar))):
+            if at is not None:
+                jobs.append({"case_id": case_id, "kind": kind, "key": f"task:{task_id}:{kind}", "run_at": at, "payload": json.dumps({"task": task_id})})
+        return jobs
+
+    def _close(self, case: OpenCase, closed: tuple[Wait, ...]) -> list[str]:
+        """Cancel the tasks the move took away (those completed by the act are no longer open); returns the job keys to drop."""
+        keys = [f"wait:{wait.key}" for wait in closed if wait.kind == "timer"]
+        waits = [wait.key for wait in closed if wait.kind == "task"]
+        if waits:
+            mine = sa.and_(task.c.case_id == case.id, task.c.wait.in_(waits))
+            gone = self._connection.execute(sa.select(task.c.id, task.c.state, task.c.name, task.c.node, task.c.seat).where(mine)).all()
+            for row in gone:
+                keys += [f"task:{row.id}:remind", f"task:{row.id}:escalate"]
+            open_ids = [row.id for row in gone if row.state == "open"]
+            if open_ids:
+                self._connection.execute(task.update().where(task.c.id.in_(open_ids)).values(state="cancelled", closed_at=self._now, version=task.c.version + 1))
+                case.entries += [
+                    history.Entry("task.cancelled", self._now, people.SYSTEM, row.seat, row.node, row.id, None, case.definition.id, {"name": row.name})
+                    for row in gone
+                    if row.state == "open"
+                ]
+        return keys
+
+    def _reseat(self, case: OpenCase, move: Move, before: tuple[Wait, ...], after: tuple[Wait, ...]) -> None:
+        """The owning unit changed (転送): open tasks move to the seats that now answer; clocks are not touched."""
+        old = {wait.key for wait in before}
+        waits = {wait.key: wait for wait in after if wait.kind == "task" and wait.key in old}
+        rows = self._connection.execute(sa.select(task).where(task.c.case_id == case.id, task.c.state == "open")).mappings().all()
+        left: set[str] = set()
+        for row in rows:
+            if row["wait"] not in waits:
+                continue
+            wait = waits[row["wait"]]
+            seat = move.seat_of(wait.node, wait.local)
+            values: dict[str, Any] = {"unit": move.facts["owning_unit"]}
+            if seat != row["seat"]:
+                values |= {"seat": seat, "claimed_by": None, "claimed_at": None, "version": row["version"] + 1}
+                left.add(row["seat"])
+                see(self._connection, row["organisation"], case.id, [seat])
+                case.told.append(Told(f"task:{row['id']}:moved:{case.row['version'] + 1}", "task_moved", (seat,), row["name"], row["id"]))
+                case.entries.append(
+                    history.Entry(
+                        "task.moved", self._now, people.SYSTEM, seat, row["node"], row["id"], None, case.definition.id,
+                        {"name": row["name"], "from": row["seat"]},
+                    )
+                )  # fmt: skip
+            self._connection.execute(task.update().where(task.c.id == row["id"]).values(values))
+        still = set(self._connection.scalars(sa.select(task.c.seat).where(task.c.case_id == case.id, task.c.state.in_(("open", "done")))))
+        gone = left - still
+        if gone:  # a seat that has neither done nor to do anything here no longer needs to see the case
+            self._connection.execute(case_seat.delete().where(case_seat.c.case_id == case.id, case_seat.c.seat.in_(gone)))
+
+    def _clocks(self, case: OpenCase, move: Move, ended: bool) -> tuple[list[dict[str, Any]], list[str]]:
+        """Recompute the statutory clocks whenever facts changed, with a record of each change; returns new jobs and job keys to drop."""
+        rules = move.organisation.rules
+        old = {r.id: r for r in rules.clocks(case.facts, rules.calendar)} if case.facts else {}
+        new = {r.id: r for r in rules.clocks(move.facts, rules.calendar)}
+        met_before = {name for name in rules.clock_ids if case.facts and rules.clock_met(name, case.facts)}
+        met_now = {name for name in rules.clock_ids if rules.clock_met(name, move.facts)}
+        if old == new and met_before == met_now and not ended:
+            return [], []
+        stored = {
+            row["clock"]: row for row in self._connection.execute(sa.select(statutory_clock).where(statutory_clock.c.case_id == case.id)).mappings()
+        }
+        jobs: list[dict[str, Any]] = []
+        dropped: list[str] = []
+        for name in rules.clock_ids:
+            reading, row = new.get(name), stored.get(name)
+            if reading is None and row is None:
+                continue
+            if reading is None and row is not None:
+                if row["stopped_at"] is None:
+                    self._change(case, row, {"stopped_at": self._now}, "clock.stopped", move)
+                    dropped += clock_keys(row["warn_at"], name)
+                continue
+            assert reading is not None
+            values = clock_values(reading)
+            met = name in met_now
+            if row is None:
+                values |= {"case_id": case.id, "clock": name, "met_at": self._now if met else None}
+                self._connection.execute(statutory_clock.insert().values(values))
+                case.entries.append(clock_entry("clock.started", self._now, case, name, values, move))
+                jobs += [] if met or ended else clock_jobs(case.id, reading, self._now)
+                continue
+            changed = {key: values[key] for key in ("days", "started_on", "due_on", "due_at", "warn_at", "basis") if row[key] != values[key]}
+            if row["stopped_at"] is not None:
+                changed["stopped_at"] = None
+            if changed:
+                self._change(case, row, {**changed, "name": values["name"]}, "clock.changed", move)
+            now_met = met and row["met_at"] is None
+            if now_met:
+                self._change(case, row, {"met_at": self._now}, "clock.met", move)
+            if changed or now_met or ended:
+                dropped += clock_keys(row["warn_at"], name)
+                if changed and not met and not ended and row["met_at"] is None:
+                    jobs += clock_jobs(case.id, reading, self._now)
+        if old != new:
+            self._redate(case, move)
+        return jobs, dropped
+
+    def _change(self, case: OpenCase, row: Mapping[str, Any], values: dict[str, Any], tag: str, move: Move) -> None:
+        self._connection.execute(statutory_clock.update().where(statutory_clock.c.id == row["id"]).values(values))
+        case.entries.append(clock_entry(tag, self._now, case, row["clock"], {**dict(row), **values}, move, row))
+
+    def _redate(self, case: OpenCase, move: Move) -> None:
+        """Open tasks that stand under a statutory clock follow it."""
+        by_id = {node.id: node for node in case.definition.net.nodes if node.properties.get("deadline")}
+        rows = self._connection.execute(
+            sa.select(task.c.id, task.c.node, task.c.opened_at, task.c.due_at).where(
+                task.c.case_id == case.id, task.c.state == "open", task.c.node.in_(by_id)
+            )
+        ).all()
+        for row in rows:
+            due, statutory = task_due(by_id[row.node], move, row.opened_at)
+            if due != row.due_at:
+                self._connection.execute(task.update().where(task.c.id == row.id).values(due_at=due, statutory=statutory))
+
+    def _end(self, case: OpenCase, move: Move, ended: str) -> None:
+        name = outcome_name(case.definition, ended)
+        case.entries.append(history.Entry("case.ended", self._now, people.SYSTEM, None, ended, None, None, case.definition.id, {"outcome": name}))
+        case.told.append(Told(f"case:{case.id}:ended", "case_ended", (f"person:{move.facts['reporter']}",), name))
+
+    def _tell(self, case: OpenCase) -> list[dict[str, Any]]:
+        told, case.told = case.told, []
+        if not told:
+            return []
+        seats = {seat for item in told for seat in item.seats}
+        holders = people.holders(self._connection, case.row["organisation"], seats, civil_day(self._now))
+        return notices.write(self._connection, case.row["organisation"], case.id, told, holders, self._now, self._host, skip=self._actor)
+
+
+def outcome_name(definition: Definition, ended: str) -> str:
+    """The end in words: the end event's name, or why the case stopped."""
+    return definition.net.outcome_name(ended)
+
+
+def timer_job(case_id: int, wait: Wait, move: Move, now: datetime) -> dict[str, Any] | None:
+    """The job row that fires a timer; None when its expression says never."""
+    event = wait.node.event
+    assert event is not None and event.timer is not None
+    due = due_instant(event.timer.expression, now, lambda text: move.evaluate(text, wait.local))
+    if due is None:
+        return None
+    return {"case_id": case_id, "kind": "timer", "key": f"wait:{wait.key}", "run_at": due, "payload": json.dumps({"wait": wait.key})}
+
+
+def clock_values(reading: ClockReading) -> dict[str, Any]:
+    """Column values of a clock reading."""
+    return {
+        "name": reading.name,
+        "basis": reading.basis,
+        "days": reading.days,
+        "started_on": reading.started_on,
+        "due_on": reading.due_on,
+        "due_at": reading.due_at,
+        "warn_at": json.dumps([to_micros(at) for at in reading.warn_at]),
+    }
+
+
+def clock_keys(warn_at: str, name: str) -> list[str]:
+    """Keys of every job a stored clock may have."""
+    return [f"clock:{name}:{number}" for number in range(len(json.loads(warn_at)))] + [f"clock:{name}:due"]
+
+
+def clock_jobs(case_id: int, reading: ClockReading, now: datetime) -> list[dict[str, Any]]:
+    """Jobs that warn before and tell after; warnings already past are left out, an overdue clock tells at once."""
+    jobs = [
+        {"case_id": case_id, "kind": "warn", "key": f"clock:{reading.id}:{number}", "run_at": at, "payload": json.dumps({"clock": reading.id, "n": number})}
+        for number, at in enumerate(reading.warn_at)
+        if at > now
+    ]
+    due = {"clock": reading.id}
+    jobs.append({"case_id": case_id, "kind": "overdue", "key": f"clock:{reading.id}:due", "run_at": max(reading.due_at, now), "payload": json.dumps(due)})
+    return jobs
+
+
+def clock_entry(
+    tag: str, now: datetime, case: OpenCase, name: str, values: Mapping[str, Any], move: Move, before: Mapping[str, Any] | None = None
+) -> history.Entry:
+    """The record of a clock's start or change: from what, to what, because of which facts."""
+    data: dict[str, Any] = {
+        "clock": name,
+        "name": values["name"],
+        "days": values["days"],
+        "started_on": values["started_on"].isoformat(),
+        "due_on": values["due_on"].isoformat(),
+        "because": sorted(move.changed),
+    }
+    if before is not None:
+        data["from"] = {"days": before["days"], "due_on": before["due_on"].isoformat(), "started_on": before["started_on"].isoformat()}
+    return history.Entry(tag, now, people.SYSTEM, None, None, None, None, case.definition.id, data)
+
+
+def _instant(value: Any) -> datetime | None:
+    return datetime.fromisoformat(value) if isinstance(value, str) else None

@@ -1,0 +1,63 @@
+"""The words for what the engine records: event tags, verbs and states, in Japanese."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+#: history tag -> sentence; {names} are filled from the row's data.
+EVENTS: Mapping[str, str] = {
+    "case.started": "「{name}」を開始しました",
+    "case.ended": "案件が終わりました：{outcome}",
+    "case.withdrawn": "報告を取り下げました",
+    "case.merged": "案件 {into} に統合しました",
+    "case.absorbed": "案件 {from} を統合しました",
+    "task.opened": "「{name}」が届きました",
+    "task.claimed": "「{name}」を引き受けました",
+    "task.released": "「{name}」の引き受けを戻しました",
+    "task.completed": "「{name}」を完了しました",
+    "task.sent_back": "「{name}」から「{to}」へ差し戻しました",
+    "task.cancelled": "「{name}」は不要になりました",
+    "task.moved": "「{name}」の担当が移りました",
+    "task.reminded": "「{name}」を督促しました",
+    "task.escalated": "「{name}」が目安を過ぎたことを上位者にも知らせました",
+    "action.done": "「{name}」を行いました",
+    "timer.fired": "時間が経過しました：{name}",
+    "note.added": "メモを追加しました",
+    "attachment.added": "「{name}」を添付しました",
+    "clock.started": "法令上の期限「{name}」が始まりました（{due_on}まで）",
+    "clock.changed": "法令上の期限「{name}」が{due_on}に変わりました",
+    "clock.met": "法令上の期限「{name}」の義務を果たしました",
+    "clock.stopped": "法令上の期限「{name}」が止まりました（義務がなくなったため）",
+    "clock.warned": "法令上の期限「{name}」（{due_on}まで）が近いことを知らせました",
+    "clock.overdue": "法令上の期限「{name}」（{due_on}まで）を過ぎたことを知らせました",
+    "attempt.refused": "操作が認められませんでした：{message}",
+    "definition.deployed": "手続「{process}」の第{number}版を施行しました",
+    "person.signed_in": "ログインしました",
+    "person.sign_in_refused": "ログインに失敗しました",
+}
+
+VERBS: Mapping[str, str] = {
+    "start": "開始",
+    "claim": "引受け",
+    "release": "引受けの取消し",
+    "complete": "完了",
+    "send_back": "差戻し",
+    "act": "操作",
+    "withdraw": "取下げ",
+    "note": "メモ",
+    "attach": "添付",
+    "merge": "統合",
+}
+
+
+class _Quiet(dict[str, Any]):
+    """A missing name reads as nothing: an old row may lack what a newer sentence says."""
+
+    def __missing__(self, key: str) -> str:
+        return ""
+
+
+def event_text(tag: str, data: Mapping[str, Any]) -> str:
+    """The sentence of a history row."""
+    return EVENTS.get(tag, tag).format_map(_Quiet(data))

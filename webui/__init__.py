@@ -1,0 +1,131 @@
+"""The Flask application: pages composed from blueprints over one engine."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import secrets
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask, g, has_request_context, url_for
+from flask_login import current_user
+from flask_wtf.csrf import CSRFProtect
+from werkzeug.routing import IntegerConverter
+
+from webui import auth, errors, formatting, security
+from webui.cases import cases
+from webui.help import help
+from webui.inbox import inbox
+from webui.incoming import engine as current_engine
+from webui.incoming import viewer
+from webui.notices import may_see_outbox, notices
+from webui.register import register
+from webui.tasks import tasks
+
+if TYPE_CHECKING:
+    from engine import Engine
+
+logger = logging.getLogger(__name__)
+
+STATIC = Path(__file__).parent / "static"
+
+
+class IdConverter(IntegerConverter):
+    """A row's id: what no 64-bit column can hold is simply not found."""
+
+    def __init__(self, url_map: Any) -> None:
+        super().__init__(url_map, min=1, max=2**63 - 1)
+
+
+def create_app(
+    engine: Engine,
+    *,
+    secret_key: str | bytes | None = None,
+    https: bool = False,
+    demo: bool = False,
+    demo_password: str = "",
+    trusted_hosts: Sequence[str] | None = None,
+    max_upload: int = 25 * 1024 * 1024,
+) -> Flask:
+    """Compose the application.
+
+    Args:
+        engine: the engine all pages read from and act through.
+        secret_key: signs the cookie; without one a random key is made, and everyone signs in again after a restart.
+        https: whether people reach the site by https: cookies are then only sent there.
+        demo: whether the sign-in page lists the demo accounts and everyone may look at the outbox.
+        demo_password: the password of the demo accounts, shown on the sign-in page in the demo only.
+        trusted_hosts: the host names the site answers to; None for any (a loopback demo).
+        max_upload: the largest request in bytes.
+    """
+    app = Flask(__name__)
+    app.config.update(
+        SECRET_KEY=secret_key or secrets.token_bytes(32),
+        SESSION_COOKIE_NAME="__Host-tadachi" if https else "tadachi",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=https,
+        MAX_CONTENT_LENGTH=max_upload,
+        MAX_FORM_MEMORY_SIZE=2 * 1024 * 1024,
+        MAX_FORM_PARTS=2_000,
+        TRUSTED_HOSTS=list(trusted_hosts) if trusted_hosts else None,
+        WTF_CSRF_TIME_LIMIT=None,  # as long as the session lasts: a form may be filled in for hours
+        SEND_FILE_MAX_AGE_DEFAULT=31_536_000,  # addresses of static files carry their digest
+        TADACHI_DEMO=demo,
+        TADACHI_DEMO_PASSWORD=demo_password if demo else "",
+    )
+    app.extensions["tadachi.engine"] = engine
+    app.url_map.converters["id"] = IdConverter
+    app.jinja_env.filters.update(formatting.FILTERS)
+    app.jinja_env.tests.update(formatting.TESTS)
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    security.protect(app, https=https)
+    CSRFProtect(app)
+    auth.register(app)
+    for blueprint in (inbox, tasks, cases, notices, register, help):
+        app.register_blueprint(blueprint)
+    errors.register(app)
+    app.context_processor(_words_for_templates)
+    return app
+
+
+def _words_for_templates() -> dict[str, Any]:
+    """What every page's frame needs; nothing is read for people who are not signed in."""
+    bare = {"viewer": None, "asset": asset, "now": datetime.now(UTC)}
+    if not has_request_context() or g.get("frame_failed"):
+        return bare
+    try:
+        if not current_user.is_authenticated:
+            return bare
+        seen = viewer()
+    except Exception:  # an error page must still be drawn when the store itself is what failed
+        logger.exception("the frame of the page could not be read")
+        g.frame_failed = True
+        return bare
+    office = current_engine().organisations.get(seen.organisation)
+    return {
+        "viewer": seen,
+        "asset": asset,
+        "now": seen.at,
+        "office": office.name if office else "",
+        "unread_notices": lambda: current_engine().notices(seen, unread_only=True, limit=1)[1],
+        "outbox_offered": may_see_outbox(),
+    }
+
+
+@cache
+def _digest(path: Path, stamp: int) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+
+
+def asset(name: str) -> str:
+    """The address of a static file, with a digest that changes when the file does."""
+    path = STATIC / name
+    if not path.is_file():
+        return url_for("static", filename=name)
+    return url_for("static", filename=name, v=_digest(path, path.stat().st_mtime_ns))

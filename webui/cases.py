@@ -1,0 +1,304 @@
+"""Cases: the report that starts one, its page, what can be done to it at any time, its files and papers."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import re
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Any
+
+from flask import Blueprint, abort, flash, jsonify, redirect, render_template, request, send_file, url_for
+from werkzeug.wrappers import Response
+
+from engine import CaseHead, Conflict, FormInvalid, Invalid, NotAllowed
+from webui.errors import status_of
+from webui.formatting import safe_name
+from webui.incoming import Answers, chosen_seat, engine, posted_answers, posted_text, query_text, sent_files, viewer
+from webui.tasks import drop_draft, keep_draft
+
+cases = Blueprint("cases", __name__)
+
+FIRST_CHOICE = "isa_incident"
+
+
+# ---------------------------------------------------------------- report
+
+
+@cases.get("/report")
+def choose() -> Any:
+    """The procedures the viewer may start; with only one, straight to its form."""
+    startable = engine().startable(viewer())
+    if len(startable) == 1:
+        return redirect(url_for("cases.report", process_id=startable[0][0]), 303)
+    return render_template("report_choose.html", startable=startable)
+
+
+def _form(
+    process_id: str, *, status: int = 200, answers: Answers | None = None, errors: dict[str, str] | None = None, problem: str = "", add_rows: str = ""
+) -> Any:
+    form = engine().start_form(viewer(), process_id, answers=answers, errors=errors)
+    return render_template("report.html", form=form, errors=errors or {}, problem=problem, add_rows=add_rows, seat=chosen_seat()), status
+
+
+@cases.get("/report/<process_id>")
+def report(process_id: str) -> Any:
+    """The form that starts a case, with the draft the viewer left."""
+    return _form(process_id)
+
+
+@cases.post("/report/<process_id>")
+def start(process_id: str) -> Any:
+    """Start the case."""
+    answers = posted_answers()
+    if request.form.get("_add"):
+        return _form(process_id, answers=answers, add_rows=request.form["_add"])
+    files = sent_files()
+    try:
+        with engine().work(by=viewer().person, seat=chosen_seat()) as work:
+            case_id = work.start(process_id, answers)
+            for file in files:
+                work.attach(case_id, file.name, file.data)
+    except (Invalid, NotAllowed, Conflict) as error:
+        fields = error.fields if isinstance(error, FormInvalid) else {}
+        return _form(process_id, status=status_of(error), answers=answers, errors=fields, problem="" if fields else error.text)
+    return redirect(url_for("cases.started", case_id=case_id), 303)
+
+
+@cases.post("/report/<process_id>/draft")
+def save_draft(process_id: str) -> Any:
+    """Keep what was typed."""
+    return keep_draft(f"start:{process_id}", url_for("cases.report", process_id=process_id))
+
+
+@cases.post("/report/<process_id>/draft/discard")
+def discard_draft(process_id: str) -> Response:
+    """Throw the draft away."""
+    return drop_draft(f"start:{process_id}", url_for("cases.report", process_id=process_id))
+
+
+@cases.get("/cases/<id:case_id>/started")
+def started(case_id: int) -> str:
+    """The confirmation: the number, who has it now, what happens next."""
+    return render_template("started.html", page=engine().case(viewer(), case_id))
+
+
+# ---------------------------------------------------------------- the case
+
+
+@cases.get("/cases/<id:case_id>")
+def show(case_id: int) -> str:
+    """Everything the viewer may see of the case."""
+    page = engine().case(viewer(), case_id)
+    elements = _elements(engine().diagram_state(viewer(), case_id, "")) if page.diagrams else ()
+    return render_template("case.html", page=page, elements=elements)
+
+
+#: Marks of the text list beside the diagram, in the order a reader wants them.
+MARKS = {"overdue": "期限超過", "current": "処理中", "done": "済"}
+
+
+def _elements(state: Any) -> tuple[tuple[str, str, int], ...]:
+    """The diagram's marked elements as (mark, label, count): its equivalent in text."""
+    rows = [(entry["state"], entry["label"], entry.get("count", 1)) for entry in state.values() if entry.get("label")]
+    return tuple((MARKS[mark], label, count) for wanted in MARKS for mark, label, count in rows if mark == wanted)
+
+
+@cases.get("/cases/<id:case_id>/diagram")
+def diagram(case_id: int) -> str:
+    """One diagram of the case alone: large, printable, with its list of steps."""
+    path = query_text("path") or ""
+    page = engine().case(viewer(), case_id)
+    name = dict(page.diagrams).get(path)
+    if name is None:
+        abort(404)
+    elements = _elements(engine().diagram_state(viewer(), case_id, path))
+    return render_template("diagram.html", page=page, path=path, name=name, elements=elements)
+
+
+@cases.get("/cases/<id:case_id>/diagram.bpmn")
+def diagram_xml(case_id: int) -> Response:
+    """The diagram of the case's own version."""
+    return Response(engine().diagram(viewer(), case_id, query_text("path") or ""), mimetype="application/xml")
+
+
+@cases.get("/cases/<id:case_id>/diagram.json")
+def diagram_state(case_id: int) -> Response:
+    """Where the case stands in that diagram."""
+    return jsonify(engine().diagram_state(viewer(), case_id, query_text("path") or ""))
+
+
+# ---------------------------------------------------------------- acts
+
+
+def _action(
+    case_id: int, name: str, *, status: int = 200, answers: Answers | None = None, errors: dict[str, str] | None = None, problem: str = "", add: str = ""
+) -> Any:
+    action = engine().action(viewer(), case_id, name, answers=answers, errors=errors)
+    page = engine().case(viewer(), case_id)
+    return render_template("action.html", action=action, page=page, errors=errors or {}, problem=problem, add_rows=add, seat=chosen_seat()), status
+
+
+@cases.get("/cases/<id:case_id>/actions/<name>")
+def action(case_id: int, name: str) -> Any:
+    """The form of one action."""
+    return _action(case_id, name)
+
+
+@cases.post("/cases/<id:case_id>/actions/<name>")
+def act(case_id: int, name: str) -> Any:
+    """Do the action."""
+    answers = posted_answers()
+    if request.form.get("_add"):
+        return _action(case_id, name, answers=answers, add=request.form["_add"])
+    try:
+        with engine().work(by=viewer().person, seat=chosen_seat()) as work:
+            work.act(case_id, name, answers)
+    except Invalid as error:
+        fields = error.fields if isinstance(error, FormInvalid) else {}
+        return _action(case_id, name, status=status_of(error), answers=answers, errors=fields, problem="" if fields else error.text)
+    return _back(case_id, "操作を記録しました。")
+
+
+def _back(case_id: int, text: str, anchor: str | None = None) -> Response:
+    flash(text, "success")
+    return redirect(url_for("cases.show", case_id=case_id, _anchor=anchor), 303)
+
+
+def _simple(case_id: int, template: str, do: Callable[[Any], object], done: str, **typed: str) -> Any:
+    """One act with a small form of its own: do it, or show the form again with what was typed."""
+    try:
+        with engine().work(by=viewer().person, seat=chosen_seat()) as work:
+            do(work)
+    except (Invalid, NotAllowed, Conflict) as error:
+        fields = error.fields if isinstance(error, FormInvalid) else {}
+        page = engine().case(viewer(), case_id)
+        return render_template(template, page=page, problem="" if fields else error.text, errors=fields, typed=typed), status_of(error)
+    return _back(case_id, done)
+
+
+@cases.get("/cases/<id:case_id>/notes")
+def note_form(case_id: int) -> str:
+    """The form for a note."""
+    return render_template("case_note.html", page=engine().case(viewer(), case_id), problem="", errors={}, typed={})
+
+
+@cases.post("/cases/<id:case_id>/notes")
+def note(case_id: int) -> Any:
+    """Add a note to the timeline."""
+    text = posted_text("_text")
+
+    def do(work: Any) -> None:
+        if not text:
+            raise FormInvalid({"_text": "メモの内容を入力してください。"})
+        work.note(case_id, text)
+
+    return _simple(case_id, "case_note.html", do, "メモを経過に追加しました。", _text=text)
+
+
+@cases.get("/cases/<id:case_id>/withdraw")
+def withdraw_form(case_id: int) -> str:
+    """The form for withdrawing."""
+    return render_template("case_withdraw.html", page=engine().case(viewer(), case_id), problem="", errors={}, typed={})
+
+
+@cases.post("/cases/<id:case_id>/withdraw")
+def withdraw(case_id: int) -> Any:
+    """取り下げる."""
+    reason = posted_text("_reason")
+    return _simple(case_id, "case_withdraw.html", lambda work: work.withdraw(case_id, reason), "案件を取り下げました。", _reason=reason)
+
+
+@cases.get("/cases/<id:case_id>/merge")
+def merge_form(case_id: int) -> str:
+    """The form for merging a duplicate."""
+    return render_template("case_merge.html", page=engine().case(viewer(), case_id), problem="", errors={}, typed={})
+
+
+@cases.post("/cases/<id:case_id>/merge")
+def merge(case_id: int) -> Any:
+    """統合する: this case goes on in the other."""
+    number, reason = posted_text("_number"), posted_text("_reason")
+
+    def do(work: Any) -> None:
+        other = _find(number)
+        if other is None:
+            raise FormInvalid({"_number": "その番号の案件は、閲覧できる案件の中に見つかりません。"})
+        work.merge(case_id, into=other.id, reason=reason)
+
+    return _simple(case_id, "case_merge.html", do, "案件を統合しました。", _number=number, _reason=reason)
+
+
+def _find(number: str) -> CaseHead | None:
+    if not number:
+        return None
+    found, _ = engine().cases(viewer(), text=number)
+    return next((head for head in found if head.number == number), None)
+
+
+# ---------------------------------------------------------------- files
+
+
+@cases.post("/cases/<id:case_id>/attachments")
+def attach(case_id: int) -> Any:
+    """Attach the chosen files."""
+    files = sent_files()
+
+    def do(work: Any) -> None:
+        if not files:
+            raise FormInvalid({"_files": "添付するファイルを選んでください。"})
+        for file in files:
+            work.attach(case_id, file.name, file.data)
+
+    return _simple(case_id, "case_attach.html", do, f"{len(files)}件のファイルを添付しました。")
+
+
+@cases.get("/attachments/<id:attachment_id>")
+def attachment(attachment_id: int) -> Response:
+    """A file, always as a download: nothing that was uploaded is ever shown as a page of this site."""
+    shown, data = engine().attachment(viewer(), attachment_id)
+    media_type = shown.media_type if re.fullmatch(r"[\w.+-]+/[\w.+-]+", shown.media_type) else "application/octet-stream"
+    answer = send_file(io.BytesIO(data), mimetype=media_type, as_attachment=True, download_name=safe_name(shown.name))
+    answer.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
+    return answer
+
+
+# ---------------------------------------------------------------- papers
+
+
+def _paper(case_id: int, paper_id: str) -> Any:
+    return engine().paper(viewer(), case_id, paper_id, index=request.args.get("index", type=int))
+
+
+@cases.get("/cases/<id:case_id>/papers/<paper_id>")
+def paper(case_id: int, paper_id: str) -> str:
+    """The paper as a page, which prints as it looks."""
+    made = _paper(case_id, paper_id)
+    return render_template("paper.html", paper=made, case_id=case_id, paper_id=paper_id, index=request.args.get("index", type=int))
+
+
+@cases.get("/cases/<id:case_id>/papers/<paper_id>.pdf")
+def paper_pdf(case_id: int, paper_id: str) -> Response:
+    """The paper as PDF."""
+    from webui.pdf import render_pdf  # drawing is imported only where it is asked for
+
+    made = _paper(case_id, paper_id)
+    name = safe_name(f"{getattr(made, 'number', '') or case_id}_{made.title}.pdf")
+    return send_file(io.BytesIO(render_pdf(made)), mimetype="application/pdf", as_attachment=True, download_name=name)
+
+
+@cases.get("/cases/<id:case_id>/papers/<paper_id>.json")
+def paper_json(case_id: int, paper_id: str) -> Response:
+    """The paper as data."""
+    return jsonify(_plain(_paper(case_id, paper_id)))
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {item.name: _plain(getattr(value, item.name)) for item in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value.isoformat() if isinstance(value, datetime | date) else value

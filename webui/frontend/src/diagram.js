@@ -1,0 +1,179 @@
+// Shows a case's diagram, read-only, with what is done, current and overdue marked by colour, outline and word.
+//
+// <div class="diagram" data-diagram="address of BPMN XML" data-diagram-state="address of JSON" data-diagram-label="…"
+//      data-diagram-link="/cases/12?diagram={path}"></div>
+// State: {element id: {state: "done" | "current" | "overdue", label, count, calls: path of the diagram behind a call activity}}
+import './diagram.css';
+import NavigatedViewer from 'bpmn-js/lib/NavigatedViewer';
+import words from './diagram-words.js';
+
+const FONT = '"Noto Sans JP", "Noto Sans CJK JP", "Hiragino Sans", "BIZ UDPGothic", "Yu Gothic UI", Meiryo, sans-serif';
+const LEGIBLE = 0.6;
+const STATES = ['done', 'current', 'overdue'];
+
+function make(tag, className, text) {
+  const made = document.createElement(tag);
+  made.className = className;
+  if (text) made.textContent = text;
+  return made;
+}
+
+class Diagram {
+  constructor(place) {
+    this.place = place;
+    this.tools = make('div', 'diagram-tools');
+    this.stage = make('div', 'diagram-stage');
+    this.stage.tabIndex = 0;
+    this.stage.setAttribute('role', 'group');
+    this.stage.setAttribute('aria-label', place.dataset.diagramLabel || '');
+    this.hint = make('p', 'visually-hidden', words.move);
+    this.hint.id = `diagram-hint-${Math.random().toString(36).slice(2, 8)}`;
+    this.stage.setAttribute('aria-describedby', this.hint.id);
+    place.replaceChildren(this.tools, this.stage, this.hint);
+    this.viewer = new NavigatedViewer({
+      container: this.stage,
+      textRenderer: { defaultStyle: { fontFamily: FONT, fontSize: 12, lineHeight: 1.4 }, externalStyle: { fontFamily: FONT, fontSize: 12 } },
+    });
+    this.canvas = this.viewer.get('canvas');
+  }
+
+  async show() {
+    const [xml, state] = await Promise.all([this.load('diagram', 'text'), this.load('diagramState', 'json')]);
+    await this.viewer.importXML(xml);
+    this.mark(state ?? {});
+    this.controls();
+    this.fit();
+    this.touch();
+    new ResizeObserver(() => {
+      if (Math.abs(this.stage.clientWidth - this.width) > 4) this.fit();
+    }).observe(this.stage);
+    this.place.dataset.ready = 'yes';
+  }
+
+  async load(name, kind) {
+    const address = this.place.dataset[name];
+    if (!address) return null;
+    const answered = await fetch(address, { credentials: 'same-origin' });
+    if (!answered.ok) throw new Error(`${answered.status} ${address}`);
+    return answered[kind]();
+  }
+
+  mark(state) {
+    const overlays = this.viewer.get('overlays');
+    const registry = this.viewer.get('elementRegistry');
+    this.current = [];
+    for (const [id, { state: is, label, count, calls }] of Object.entries(state)) {
+      const shape = registry.get(id);
+      if (!shape || shape.waypoints) continue;
+      if (STATES.includes(is)) {
+        this.canvas.addMarker(id, `is-${is}`);
+        if (is !== 'done') this.current.push(shape);
+        const small = shape.width < 60;
+        const text = (label || words[is]) + (count > 1 ? ` ${count}` : '');
+        if (!small || is !== 'done') {
+          overlays.add(id, 'state', { position: { top: -12, left: small ? shape.width + 14 : shape.width - 6 }, html: make('span', `diagram-badge is-${is}`, text) });
+        }
+      }
+      if (calls != null && this.place.dataset.diagramLink) {
+        const link = make('a', 'diagram-inside', words.inside);
+        link.href = this.place.dataset.diagramLink.replace('{path}', encodeURIComponent(calls));
+        overlays.add(id, 'inside', { position: { bottom: 0, left: 0 }, html: link });
+        link.style.width = `${shape.width}px`;
+      }
+    }
+  }
+
+  controls() {
+    const button = (sign, name, act) => {
+      const made = make('button', 'diagram-button', sign);
+      made.type = 'button';
+      if (sign !== name) made.setAttribute('aria-label', name), (made.title = name);
+      made.addEventListener('click', act);
+      this.tools.append(made);
+    };
+    button('＋', words.zoomIn, () => this.zoom(1.25));
+    button('−', words.zoomOut, () => this.zoom(0.8));
+    button(words.fit, words.fit, () => this.whole());
+    if (this.current.length) button(words.here, words.here, () => this.here());
+    const legend = make('p', 'diagram-legend');
+    for (const is of STATES) legend.append(make('span', `diagram-badge is-${is}`, words[is]));
+    this.tools.append(legend);
+
+    this.stage.addEventListener('keydown', (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey) return;
+      const steps = { ArrowLeft: [60, 0], ArrowRight: [-60, 0], ArrowUp: [0, 60], ArrowDown: [0, -60] };
+      if (steps[event.key]) this.canvas.scroll({ dx: steps[event.key][0], dy: steps[event.key][1] });
+      else if (event.key === '+' || event.key === ';') this.zoom(1.25);
+      else if (event.key === '-') this.zoom(0.8);
+      else if (event.key === '0') this.whole();
+      else return;
+      event.preventDefault();
+    });
+    // The wheel belongs to the page; with Ctrl it zooms the diagram.
+    this.stage.addEventListener('wheel', (event) => event.ctrlKey || event.metaKey || event.stopPropagation(), true);
+  }
+
+  touch() {
+    const points = new Map();
+    this.stage.addEventListener('pointerdown', (event) => event.pointerType === 'touch' && points.set(event.pointerId, event));
+    const end = (event) => points.delete(event.pointerId);
+    this.stage.addEventListener('pointerup', end);
+    this.stage.addEventListener('pointercancel', end);
+    this.stage.addEventListener('pointermove', (event) => {
+      const before = points.get(event.pointerId);
+      if (!before) return;
+      if (points.size === 1) this.canvas.scroll({ dx: event.clientX - before.clientX, dy: event.clientY - before.clientY });
+      else {
+        const other = [...points.values()].find((point) => point.pointerId !== event.pointerId);
+        const apart = (point) => Math.hypot(point.clientX - other.clientX, point.clientY - other.clientY);
+        this.zoom(apart(event) / Math.max(apart(before), 1));
+      }
+      points.set(event.pointerId, event);
+    });
+  }
+
+  zoom(factor) {
+    const scale = Math.min(Math.max(this.canvas.zoom() * factor, 0.2), 4);
+    this.canvas.zoom(scale, { x: this.stage.clientWidth / 2, y: this.stage.clientHeight / 2 });
+  }
+
+  // The stage gets the height the diagram needs; where the whole would be too small to read, the current step is shown instead.
+  fit() {
+    this.width = this.stage.clientWidth;
+    const { inner } = this.canvas.viewbox();
+    const scale = Math.min(1, this.width / (inner.width + 48));
+    const needed = (inner.height + 64) * (scale < LEGIBLE ? LEGIBLE + 0.15 : scale) + 24; // room for the mark of bpmn.io
+    this.stage.style.height = `${Math.round(Math.min(Math.max(needed, 240), Math.max(360, innerHeight * 0.75)))}px`;
+    this.canvas.resized();
+    this.whole();
+    if (this.canvas.zoom() < LEGIBLE) this.here();
+  }
+
+  whole() {
+    const { inner } = this.canvas.viewbox();
+    const [width, height] = [this.stage.clientWidth, this.stage.clientHeight];
+    const scale = Math.min(1, width / (inner.width + 48), height / (inner.height + 56));
+    this.centre(inner.x + inner.width / 2, inner.y + inner.height / 2 + 8, scale);
+  }
+
+  here() {
+    const [first] = this.current;
+    const { inner } = this.canvas.viewbox();
+    const scale = Math.max(this.canvas.zoom(), LEGIBLE + 0.15);
+    if (first) this.centre(first.x + first.width / 2, first.y + first.height / 2, scale);
+    else this.centre(inner.x + this.stage.clientWidth / scale / 2 - 16, inner.y + inner.height / 2, scale);
+  }
+
+  centre(x, y, scale) {
+    const width = this.stage.clientWidth / scale;
+    const height = this.stage.clientHeight / scale;
+    this.canvas.viewbox({ x: x - width / 2, y: y - height / 2, width, height });
+  }
+}
+
+for (const place of document.querySelectorAll('[data-diagram]')) {
+  new Diagram(place).show().catch(() => {
+    place.replaceChildren(make('p', 'alert alert-warning', words.broken));
+    place.dataset.ready = 'failed';
+  });
+}

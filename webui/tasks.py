@@ -1,0 +1,191 @@
+"""The page of one task, and everything that can be done with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, abort, flash, jsonify, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from engine import Conflict, FormInvalid, Invalid, NotAllowed, StaleVersion, TadachiError
+from webui.errors import status_of, wants_json
+from webui.incoming import Answers, chosen_seat, engine, posted_answers, posted_case, posted_text, posted_version, sent_files, viewer
+
+tasks = Blueprint("tasks", __name__, url_prefix="/tasks/<id:task_id>")
+
+
+def _page(
+    task_id: int,
+    *,
+    status: int = 200,
+    answers: Answers | None = None,
+    errors: dict[str, str] | None = None,
+    problem: str = "",
+    foreseen: Any = None,
+    typed: dict[str, str] | None = None,
+    opened: str = "",
+    add_rows: str = "",
+) -> tuple[str, int]:
+    """The task's page; with `answers` it shows again what was typed."""
+    page = engine().task(viewer(), task_id, answers=answers, errors=errors)
+    return (
+        render_template(
+            "task.html",
+            page=page,
+            errors=errors or {},
+            problem=problem,
+            foreseen=foreseen,
+            typed=typed or {},
+            opened=opened,
+            add_rows=add_rows,
+            seat=chosen_seat() if request.method == "POST" else None,
+        ),
+        status,
+    )
+
+
+def _again(task_id: int, error: TadachiError, *, answers: Answers | None = None, typed: dict[str, str] | None = None, opened: str = "") -> Any:
+    """The page once more after a refusal, with everything typed; when the task is gone, the page that says who was faster."""
+    status = status_of(error)
+    if isinstance(error, Conflict) and not isinstance(error, StaleVersion):
+        return _someone_was_faster(task_id, error, answers or {}, typed or {})
+    fields = error.fields if isinstance(error, FormInvalid) else {}
+    return _page(task_id, status=status, answers=answers, errors=fields, problem="" if fields else error.text, typed=typed, opened=opened)
+
+
+def _someone_was_faster(task_id: int, error: Conflict, answers: Answers, typed: dict[str, str]) -> tuple[str, int]:
+    page = engine().task(viewer(), task_id)
+    labels = {field.id: field.label for field in page.fields}
+    lines = [(labels.get(name, name), "、".join(value) if isinstance(value, list) else str(value)) for name, value in answers.items() if value]
+    lines += [("理由", typed["_reason"])] if typed.get("_reason") else []
+    return render_template("conflict.html", page=page, text=error.text, lines=lines), status_of(error)
+
+
+@tasks.get("")
+def show(task_id: int) -> Any:
+    """The task's page; looking at it marks it read."""
+    return _page(task_id)
+
+
+@tasks.post("")
+def complete(task_id: int) -> Any:
+    """Complete the task with the answers and the button pressed."""
+    answers = posted_answers()
+    if request.form.get("_add"):
+        return _page(task_id, answers=answers, add_rows=request.form["_add"])
+    version, case_id, files = posted_version(), posted_case(), sent_files()
+    try:
+        with engine().work(by=viewer().person, seat=chosen_seat()) as work:
+            work.complete(task_id, answers, version=version)
+            if case_id is not None:
+                for file in files:
+                    work.attach(case_id, file.name, file.data)
+    except (Invalid, NotAllowed, Conflict) as error:
+        return _again(task_id, error, answers=answers)
+    return _done("処理を完了しました。次に進んだ先は、下の「いま誰のところにあるか」で確かめられます。", case_id)
+
+
+def _done(text: str, case_id: int | None) -> Response:
+    flash(text, "success")
+    return redirect(url_for("cases.show", case_id=case_id) if case_id else url_for("inbox.show"), 303)
+
+
+@tasks.post("/preview")
+def preview(task_id: int) -> Any:
+    """What would happen with the answers as they stand; nothing is stored."""
+    answers = posted_answers()
+    try:
+        foreseen = engine().preview(viewer(), task_id, answers)
+    except (Invalid, NotAllowed, Conflict) as error:
+        if "HX-Request" in request.headers:
+            return render_template("part_foreseen.html", foreseen=None, problem=error.text), 200  # htmx swaps only successful answers
+        return _again(task_id, error, answers=answers)
+    if "HX-Request" in request.headers:
+        return render_template("part_foreseen.html", foreseen=foreseen, problem="")
+    return _page(task_id, answers=answers, foreseen=foreseen)
+
+
+@tasks.post("/draft")
+def save_draft(task_id: int) -> Any:
+    """Keep what was typed for the same person; nothing reaches the case."""
+    return keep_draft(f"task:{task_id}", url_for("tasks.show", task_id=task_id))
+
+
+@tasks.post("/draft/discard")
+def discard_draft(task_id: int) -> Response:
+    """Throw the draft away."""
+    return drop_draft(f"task:{task_id}", url_for("tasks.show", task_id=task_id))
+
+
+def keep_draft(about: str, back: str) -> Any:
+    """Save the posted answers as the viewer's draft and answer as the caller asked: a page again, or JSON for the autosave."""
+    engine().save_draft(viewer(), about, posted_answers())
+    if wants_json():
+        return jsonify(saved_at=viewer().at.isoformat())
+    flash("下書きを保存しました。まだ提出されていません。", "info")
+    return redirect(back, 303)
+
+
+def drop_draft(about: str, back: str) -> Response:
+    """Delete the viewer's draft."""
+    engine().save_draft(viewer(), about, {})
+    flash("下書きを破棄しました。", "info")
+    return redirect(back, 303)
+
+
+@tasks.post("/attachments")
+def attach(task_id: int) -> Any:
+    """Attach the chosen files from the task's form; what was typed there is kept as a draft."""
+    answers, case_id, files = posted_answers(), posted_case(), sent_files()
+    if case_id is None:
+        abort(400)
+    try:
+        if not files:
+            raise FormInvalid({"_files": "添付するファイルを選んでください。"})
+        with engine().work(by=viewer().person, seat=chosen_seat()) as work:
+            for file in files:
+                work.attach(case_id, file.name, file.data)
+        if any(answers.values()):
+            engine().save_draft(viewer(), f"task:{task_id}", answers)
+    except (Invalid, NotAllowed, Conflict) as error:
+        return _again(task_id, error, answers=answers)
+    flash(f"{len(files)}件のファイルを添付しました。", "success")
+    return redirect(url_for("tasks.show", task_id=task_id, _anchor="attachments"), 303)
+
+
+@tasks.post("/claim")
+def claim(task_id: int) -> Any:
+    """引き受ける: others of the seat see who is on it."""
+    try:
+        with engine().work(by=viewer().person, seat=chosen_seat()) as work:
+            work.claim(task_id)
+    except (NotAllowed, Conflict) as error:
+        return _again(task_id, error)
+    flash("引き受けました。同じ役のほかの方には「引受中」と表示されます。", "success")
+    return redirect(url_for("tasks.show", task_id=task_id), 303)
+
+
+@tasks.post("/release")
+def release(task_id: int) -> Any:
+    """引き受けを戻す."""
+    try:
+        with engine().work(by=viewer().person, seat=chosen_seat()) as work:
+            work.release(task_id)
+    except (NotAllowed, Conflict) as error:
+        return _again(task_id, error)
+    flash("引き受けを戻しました。", "success")
+    return redirect(url_for("tasks.show", task_id=task_id), 303)
+
+
+@tasks.post("/send-back")
+def send_back(task_id: int) -> Any:
+    """差し戻す: with a reason, to one of the steps the diagram allows."""
+    reason, target, case_id = posted_text("_reason"), request.form.get("_to", ""), posted_case()
+    try:
+        if not target:
+            raise FormInvalid({"_to": "差戻し先を選んでください。"})
+        with engine().work(by=viewer().person, seat=chosen_seat()) as work:
+            work.send_back(task_id, reason, to=target)
+    except (Invalid, NotAllowed, Conflict) as error:
+        return _again(task_id, error, typed={"_reason": reason, "_to": target}, opened="send-back")
+    return _done("差し戻しました。理由は相手の画面と履歴に表示されます。", case_id)
