@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 FRONTEND := webui/frontend
 BUILT := webui/static/built/.stamp
-FRONTEND_SOURCES := $(shell find $(FRONTEND) -name node_modules -prune -o -type f -print)
+FRONTEND_SOURCES := $(shell find $(FRONTEND) -name node_modules -prune -o -type f -print) webui/static/app.css $(wildcard webui/static/icons/*.svg)
 
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DELETE_ON_ERROR:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from engine.accounts import check_new_password, hash_password
 from engine.clock import JST, Clock, SetClock, SystemClock, civil_day, end_of_day, start_of_day
+from engine.deadlines import guide_day, statutory_due
+from engine.duties import judge
 from engine.errors import (
     ActionNotOffered,
     AlreadyClaimed,
@@ -20,12 +22,12 @@ from engine.errors import (
     Invalid,
     Locked,
     MergeRefused,
+    NoSeat,
     NotAllowed,
     NotClaimed,
     NotFound,
     NotYourSeat,
     NotYourTask,
-    NoSeat,
     OrganisationBroken,
     OrganisationNotFound,
     PersonNotFound,
@@ -40,9 +42,13 @@ from engine.errors import (
     TaskNotFound,
     WithdrawNotAllowed,
 )
+from engine.forms import parse_day, parse_instant
 from engine.jobs import run_forever
 from engine.organisation import Organisation
+from engine.organisation import load as load_organisation
 from engine.papers import Paper
+from engine.scenario import Player, Scenario, ScenarioFailed
+from engine.scenario import load as load_scenario
 from engine.service import Engine
 from engine.settings import Settings
 from engine.views import (
@@ -72,4 +78,87 @@ from engine.views import (
 )
 from engine.work import Work
 
-__all__ = [name for name in dir() if not name.startswith("_") and name != "annotations"]
+__all__ = [
+    "JST",
+    "ActionNotOffered",
+    "ActionOffered",
+    "AlreadyClaimed",
+    "AlreadyDone",
+    "AttachmentRefused",
+    "AttachmentShown",
+    "Button",
+    "CaseClosed",
+    "CaseHead",
+    "CaseNotFound",
+    "CasePage",
+    "ClauseShown",
+    "Clock",
+    "ClockShown",
+    "ClosingNotReady",
+    "Conflict",
+    "Consequence",
+    "DefinitionRefused",
+    "DutyShown",
+    "Engine",
+    "Event",
+    "ExpressionError",
+    "FactChange",
+    "FactShown",
+    "FieldShown",
+    "Finding",
+    "FormInvalid",
+    "InboxCounts",
+    "InboxPage",
+    "InboxRow",
+    "Invalid",
+    "Locked",
+    "MergeRefused",
+    "NoSeat",
+    "NotAllowed",
+    "NotClaimed",
+    "NotFound",
+    "NotYourSeat",
+    "NotYourTask",
+    "NoticeShown",
+    "Organisation",
+    "OrganisationBroken",
+    "OrganisationNotFound",
+    "Paper",
+    "PaperOffered",
+    "PersonNotFound",
+    "Player",
+    "ProcessNotFound",
+    "ReasonRequired",
+    "Refused",
+    "SamePerson",
+    "Scenario",
+    "ScenarioFailed",
+    "SeatHeld",
+    "SetClock",
+    "Settings",
+    "SignInRefused",
+    "StaleVersion",
+    "StartForm",
+    "StepShown",
+    "SystemClock",
+    "TadachiError",
+    "TaskClosed",
+    "TaskNotFound",
+    "TaskPage",
+    "Viewer",
+    "WithdrawNotAllowed",
+    "Work",
+    "check_new_password",
+    "civil_day",
+    "end_of_day",
+    "guide_day",
+    "hash_password",
+    "judge",
+    "load_organisation",
+    "load_scenario",
+    "parse_day",
+    "parse_instant",
+    "run_forever",
+    "start_of_day",
+    "statutory_due",
+]

@@ -63,7 +63,9 @@ def sign_in(connection: sa.Connection, person_id: str, password: str, now: datet
     if not matches:
         failures = row.failed_sign_ins + 1
         locked = now + LOCK if failures >= FREE_TRIES else None
-        connection.execute(person.update().where(person.c.id == person_id).values(failed_sign_ins=0 if locked else failures, locked_until=locked))
+        connection.execute(
+            person.update().where(person.c.id == person_id).values(failed_sign_ins=0 if locked else failures, locked_until=locked)
+        )
         raise SignInRefused(person=person_id)
     if row.failed_sign_ins or row.locked_until:
         connection.execute(person.update().where(person.c.id == person_id).values(failed_sign_ins=0, locked_until=None))

@@ -13,9 +13,9 @@ from engine import foresight, forms, papers, people, wording
 from engine.clock import civil_day
 from engine.errors import CaseNotFound, NotFound, ProcessNotFound, TaskNotFound
 from engine.inbox import GetDefinition, head_columns, head_shown, open_steps, row_shown, sees, task_source
-from engine.model import FAR_FUTURE, attachment, case_file, case_link, draft, history, statutory_clock, task, task_read
-from engine.moves import Move
-from engine.net import FieldSpec, Net, Node
+from engine.model import FAR_FUTURE, Row, attachment, case_file, case_link, draft, history, statutory_clock, task, task_read
+from engine.moves import Move, ends_case, send_back_targets
+from engine.net import FieldSpec, Kind, Net, Node
 from engine.organisation import Organisation
 from engine.store import OpenCase
 from engine.tokens import Marking, Wait
@@ -57,7 +57,11 @@ class CaseReader:
     def load(self, case_id: int) -> tuple[OpenCase, CaseHead]:
         """A visible case and its line; raises CaseNotFound."""
         source, columns = head_columns()
-        query = sa.select(*columns, case_file.c.marking, case_file.c.facts).select_from(source).where(case_file.c.id == case_id, sees(self._viewer))
+        query = (
+            sa.select(*columns, case_file.c.marking, case_file.c.facts)
+            .select_from(source)
+            .where(case_file.c.id == case_id, sees(self._viewer))
+        )
         row = self._connection.execute(query).mappings().first()
         if row is None:
             raise CaseNotFound(case=case_id)
@@ -154,7 +158,7 @@ class CaseReader:
         specs = {spec.id: spec for node in case.definition.net.nodes for spec in node.form}
         return tuple(self._event(row, names, specs, case) for row in rows)
 
-    def _event(self, row: Mapping[str, Any], names: Mapping[str, str], specs: Mapping[str, FieldSpec], case: OpenCase) -> Event:
+    def _event(self, row: Row, names: Mapping[str, str], specs: Mapping[str, FieldSpec], case: OpenCase) -> Event:
         data = json.loads(row["data"])
         changed = [] if row["tag"] == "case.started" else [
             FactChange(spec.label, forms.words(spec, old, self.units), forms.words(spec, new, self.units))
@@ -181,19 +185,26 @@ class CaseReader:
 
     def _moments(self, case: OpenCase) -> tuple[tuple[str, datetime | None], ...]:
         """発生, 発覚, 把握, 報告 from the facts, then the first completion of each step that marks a moment (property `moment`)."""
-        found = [(label, instant(case.facts.get(name))) for name, label in (("occurred_at", "発生"), ("known_at", "把握"), ("reported_at", "報告"))]
+        found = [
+            (label, instant(case.facts.get(name)))
+            for name, label in (("occurred_at", "発生"), ("known_at", "把握"), ("reported_at", "報告"))
+        ]
         marked: dict[str, list[str]] = {}
         for node in case.definition.net.nodes:
             if node.properties.get("moment"):
                 marked.setdefault(node.properties["moment"], []).append(node.id)
         for label, nodes in marked.items():
-            query = sa.select(sa.func.min(task.c.closed_at)).where(task.c.case_id == case.id, task.c.node.in_(nodes), task.c.state == "done")
+            query = sa.select(sa.func.min(task.c.closed_at)).where(
+                task.c.case_id == case.id, task.c.node.in_(nodes), task.c.state == "done"
+            )
             found.append((label, self._connection.scalar(query)))
         return tuple(found)
 
     def clocks(self, case_id: int) -> tuple[ClockShown, ...]:
         """The statutory clocks, with the day they are on today (the day of knowledge is day 1)."""
-        rows = self._connection.execute(sa.select(statutory_clock).where(statutory_clock.c.case_id == case_id).order_by(statutory_clock.c.id)).mappings()
+        rows = self._connection.execute(
+            sa.select(statutory_clock).where(statutory_clock.c.case_id == case_id).order_by(statutory_clock.c.id)
+        ).mappings()
         today, now = civil_day(self._viewer.at), self._viewer.at
         shown = []
         for row in rows:
@@ -223,13 +234,17 @@ class CaseReader:
             state = "done" if record else "open" if applies else "not_applicable"
             clause = self._organisation.clauses.get(duty.clause)
             by = names.get(record[1], "") if record else ""
-            shown.append(DutyShown(duty.clause, clause.citation if clause else duty.clause, duty.name, state, record[0] if record else None, by))
+            shown.append(
+                DutyShown(duty.clause, clause.citation if clause else duty.clause, duty.name, state, record[0] if record else None, by)
+            )
         return tuple(shown)
 
     def attachments(self, case_id: int) -> tuple[AttachmentShown, ...]:
         """What is attached to a case (the caller has checked that it is visible)."""
         columns = [column for column in attachment.c if column.name != "content"]
-        rows = self._connection.execute(sa.select(*columns).where(attachment.c.case_id == case_id).order_by(attachment.c.id)).mappings().all()
+        rows = (
+            self._connection.execute(sa.select(*columns).where(attachment.c.case_id == case_id).order_by(attachment.c.id)).mappings().all()
+        )
         names = people.names(self._connection, {row["added_by"] for row in rows})
         return tuple(
             AttachmentShown(
@@ -254,7 +269,7 @@ class CaseReader:
 
     def _diagrams(self, case: OpenCase) -> tuple[tuple[str, str], ...]:
         """The main diagram and every diagram it calls, by the call's path."""
-        return (("", case.definition.name), *((node.id, node.name) for node in case.definition.net.nodes if node.calls))
+        return (("", case.definition.name), *((node.id, node.name) for node in case.definition.net.nodes if node.called))
 
     def _links(self, case_id: int) -> tuple[CaseHead, ...]:
         ids = self._connection.scalars(
@@ -270,14 +285,19 @@ class CaseReader:
             sa.select(*columns).select_from(source).where(case_file.c.id.in_(ids), sa.or_(sees(self._viewer), case_file.c.merged_into == case_id))
         ).mappings()  # fmt: skip
         steps = open_steps(self._connection, list(ids))
-        return tuple(head_shown(row, steps.get(row["id"], []), self._organisation, self._definition(row["definition"]), self._viewer.at) for row in rows)
+        return tuple(
+            head_shown(row, steps.get(row["id"], []), self._organisation, self._definition(row["definition"]), self._viewer.at)
+            for row in rows
+        )
 
     def _can_withdraw(self, case: OpenCase, head: CaseHead) -> bool:
         rule = case.definition.net.properties.get("withdraw", "never")
         if head.state != "open" or head.reporter != self._viewer.person or rule == "never":
             return False
         acted = self._connection.scalar(
-            sa.select(task.c.id).where(task.c.case_id == case.id, task.c.closed_by.is_not(None), task.c.closed_by != self._viewer.person).limit(1)
+            sa.select(task.c.id)
+            .where(task.c.case_id == case.id, task.c.closed_by.is_not(None), task.c.closed_by != self._viewer.person)
+            .limit(1)
         )
         return rule == "until_end" or acted is None
 
@@ -296,7 +316,9 @@ class CaseReader:
         found = [wait for wait in case.waits() if wait.kind == "message" and move.may_send(wait, keys)]
         return list({wait.node.event.name: wait for wait in reversed(found) if wait.node.event is not None}.values())[::-1]
 
-    def _action(self, case: OpenCase, wait: Wait, answers: Mapping[str, Any] | None = None, errors: Mapping[str, str] | None = None) -> ActionOffered:
+    def _action(
+        self, case: OpenCase, wait: Wait, answers: Mapping[str, Any] | None = None, errors: Mapping[str, str] | None = None
+    ) -> ActionOffered:
         node = wait.node
         assert node.event is not None
         values = {**case.facts, **(answers or {})}
@@ -305,7 +327,7 @@ class CaseReader:
             label=node.properties.get("button") or node.name,
             node=node.id,
             fields=self._fields(node, values, errors),
-            ends_case=node.interrupting and case.definition.net.at_root(node),
+            ends_case=ends_case(case.definition.net, node),
             clause="、".join(clause.citation for clause in self.clauses(node)),
             documentation=node.documentation,
         )
@@ -331,7 +353,9 @@ class CaseReader:
         case, head = self.load(row["case_id"])
         definition = case.definition
         shown = row_shown(row, self._organisation, definition, self._viewer.at)
-        wait = next((one for one in case.waits() if one.kind == "task" and one.key == row["wait"]), None) if row["state"] == "open" else None
+        wait = (
+            next((one for one in case.waits() if one.kind == "task" and one.key == row["wait"]), None) if row["state"] == "open" else None
+        )
         acting = tuple(held for held in self._viewer.seats if held.seat == row["seat"])
         if row["seat"] == f"person:{self._viewer.person}":
             acting = (SeatHeld(row["seat"], "本人", "main", civil_day(row["opened_at"]), None),)
@@ -350,7 +374,9 @@ class CaseReader:
             clauses=self.clauses(node),
             fields=fields,
             buttons=self._buttons(case, wait, node, typed) if wait and acting else (),
-            send_back_targets=tuple((target.element, target.name) for target in definition.net.send_back_targets(node)) if wait and acting else (),
+            send_back_targets=tuple((target.element, target.name) for target in send_back_targets(definition.net, node))
+            if wait and acting
+            else (),
             sent_back_reason=row["sent_back_reason"] or "",
             why=self._why(acting, shown.seat_name),
             acting_seats=acting if wait else (),
@@ -394,7 +420,12 @@ class CaseReader:
             return (Button(label, "", "", self._foresee(case, wait, answers)),)
         options = [(option.value, option.label) for option in choice.choices] or [("true", "はい"), ("false", "いいえ")]
         return tuple(
-            Button(label, choice.id, value, self._foresee(case, wait, {**answers, choice.id: value == "true" if choice.type == "boolean" else value}))
+            Button(
+                label,
+                choice.id,
+                value,
+                self._foresee(case, wait, {**answers, choice.id: value == "true" if choice.type == "boolean" else value}),
+            )
             for value, label in options
         )
 
@@ -430,7 +461,7 @@ class CaseReader:
         kind = {"main": "", "concurrent": "（兼務）", "acting": "（事務取扱）", "deputy": "（代理）"}[held.kind]
         return f"あなたは{held.since.year}年{held.since.month}月{held.since.day}日から「{held.name}」{kind}の役にあり、この処理はその役に届いています。"
 
-    def _closed_text(self, row: Mapping[str, Any]) -> str:
+    def _closed_text(self, row: Row) -> str:
         if row["state"] == "open":
             return ""
         if row["state"] == "cancelled":
@@ -451,7 +482,7 @@ class CaseReader:
     def start_form(self, definition_id: int, answers: Mapping[str, Any] | None, errors: Mapping[str, str] | None) -> StartForm:
         """The form that starts a case, with the viewer's draft."""
         definition = self._definition(definition_id)
-        node = definition.net.start_node
+        node = definition.net.start
         saved, saved_at = self.draft(f"start:{definition.process_id}")
         own = next((held.seat.partition("@")[2] for held in self._viewer.seats), "")
         seat = self._organisation.resolve("protection_manager", own, civil_day(self._viewer.at)) if own else None
@@ -461,7 +492,15 @@ class CaseReader:
         values |= answers if answers is not None else saved or {}
         fields = self._fields(node, values, errors)
         text = node.documentation or definition.net.documentation
-        return StartForm(definition.process_id, definition.name, text, fields, self._viewer.seats, saved_at if answers is None else None, self.clauses(node))
+        return StartForm(
+            definition.process_id,
+            definition.name,
+            text,
+            fields,
+            self._viewer.seats,
+            saved_at if answers is None else None,
+            self.clauses(node),
+        )
 
     # ---------------------------------------------------------------- the diagram
 
@@ -472,7 +511,7 @@ class CaseReader:
 
     def _diagram_file(self, net: Net, path: str) -> str:
         if not path:
-            return net.start_node.source
+            return net.start.source
         prefix = path + "/"
         node = next((node for node in net.nodes if node.id.startswith(prefix) and "/" not in node.id.removeprefix(prefix)), None)
         if node is None:
@@ -492,19 +531,27 @@ class CaseReader:
             if row.node.startswith(prefix):
                 seen.setdefault(row.node.removeprefix(prefix).split("/")[0], []).append(state)
         for wait in case.waits():
-            own_event = wait.node.id.startswith(prefix) and wait.kind in ("timer", "conditional") and wait.is_token
+            own_event = wait.node.id.startswith(prefix) and wait.kind in ("timer", "conditional") and wait.node.kind is Kind.CATCH
             if own_event:
                 seen.setdefault(wait.node.id.removeprefix(prefix).split("/")[0], []).append("current")
         result: dict[str, dict[str, Any]] = {}
         for element, states in seen.items():
             open_states = [state for state in states if state in ("overdue", "current")]
-            state = "overdue" if "overdue" in states else "current" if open_states else "done" if "done" in states or "sent_back" in states else ""
+            state = (
+                "overdue"
+                if "overdue" in states
+                else "current"
+                if open_states
+                else "done"
+                if "done" in states or "sent_back" in states
+                else ""
+            )
             if not state:
                 continue
             label = {"overdue": "超過", "current": "処理中", "done": "済"}[state]
             result[element] = {"state": state, "label": label, "count": len(open_states) or len(states), "calls": None}
         for node in net.nodes:
-            if node.calls and node.id.startswith(prefix) and "/" not in node.id.removeprefix(prefix):
+            if node.called and node.id.startswith(prefix) and "/" not in node.id.removeprefix(prefix):
                 entry = result.setdefault(node.element, {"state": "", "label": "", "count": 0, "calls": None})
                 entry["calls"] = node.id
         return result
@@ -523,5 +570,3 @@ def instant(value: Any) -> datetime | None:
         return datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:
         return None
-
-

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -302,6 +302,7 @@ class Rules:
     session: SessionRules
     password: PasswordRules
     attachments: AttachmentRules
+    assumed: Mapping[str, object] = field(default_factory=dict)  # for questions asked without a case; a case never assumes anything
 
     def urgency(self, word: str, on: date) -> Urgency:
         """What an urgency word means on a day; before the first row's day, what the first row says (only a set-back clock gets there)."""
@@ -333,6 +334,17 @@ class Rules:
         """Whether the facts show that what a clock waits for was done: a fact of its `met_by` is true (or yes, or the day it was done)."""
         names = {name for row in self.statutory if row.id == clock_id for name in row.met_by}
         return any(facts.get(name) not in (None, False, "", "no", "unknown", "review") for name in names)
+
+    def met_on(self, clock_id: str, facts: Mapping[str, object]) -> date | None:
+        """The civil day on which it was done, where the facts name it: what is recorded on Monday may have been submitted on Friday."""
+        for name in (name for row in self.statutory if row.id == clock_id for name in row.met_by):
+            value = facts.get(name)
+            if isinstance(value, str) and len(value) == 10:
+                try:
+                    return date.fromisoformat(value)
+                except ValueError:
+                    continue
+        return None
 
     def duties_of(self, process: str, on: date) -> tuple[Duty, ...]:
         """The duties that a case of a procedure must show records of when it closes on a day."""
@@ -390,6 +402,7 @@ def read_rules(path: Path, findings: Findings) -> Rules | None:
         session=_read_session(top.table("session")),
         password=_read_password(top.table("password")),
         attachments=_read_attachments(top.table("attachments")),
+        assumed=top.values("assumed"),
     )
     keys = [("urgency", row.id, row.valid_from) for row in rules.urgencies]
     keys += [("clock", row.id, row.valid_from) for row in rules.statutory]

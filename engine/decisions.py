@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -106,9 +106,7 @@ class Decision:
         rows = self.matching(values, functions)
         if self.hit_policy == "FIRST":
             rows = rows[:1]
-        found = [
-            tuple(result.evaluate(values, functions) if result else None for result in self._rules[row - 1].results) for row in rows
-        ]
+        found = [tuple(result.evaluate(values, functions) if result else None for result in self._rules[row - 1].results) for row in rows]
         if self.hit_policy in LISTS:
             own: dict[str, object] = {name: [row[place] for row in found] for place, name in enumerate(self.outputs)}
         else:
@@ -170,7 +168,9 @@ def _compile(spec: TableSpec, required: tuple[Decision, ...], file: str, finding
 
     if spec.hit_policy not in SINGLE + LISTS or spec.aggregation:
         policy = f"{spec.hit_policy} {spec.aggregation}".strip()
-        findings.append(Finding("hit_policy", f"ヒットポリシー「{policy}」は使えません（使えるもの：{'、'.join(SINGLE + LISTS)}）。", spec.id, file))
+        findings.append(
+            Finding("hit_policy", f"ヒットポリシー「{policy}」は使えません（使えるもの：{'、'.join(SINGLE + LISTS)}）。", spec.id, file)
+        )
     inputs = [expression(text, f"入力{number}列目") for number, text in enumerate(spec.inputs, 1)]
     rules = []
     for number, (cells, results) in enumerate(spec.rules, 1):
@@ -184,7 +184,10 @@ def _compile(spec: TableSpec, required: tuple[Decision, ...], file: str, finding
             except ExpressionError as error:
                 findings.append(Finding("expression", f"{number}行目の入力{place}列目：{error.text}", spec.id, file))
         rules.append(
-            Rule(tuple(tests), tuple(expression(text, f"{number}行目の出力{place}列目") if text else None for place, text in enumerate(results, 1)))
+            Rule(
+                tuple(tests),
+                tuple(expression(text, f"{number}行目の出力{place}列目") if text else None for place, text in enumerate(results, 1)),
+            )
         )
     own = {output for decision in required for output in decision.outputs}
     return Decision(
@@ -237,7 +240,7 @@ def _any_of(text: str, names: set[str] | None) -> Test:
 def _one(text: str, names: set[str] | None) -> Test:
     def operand(source: str) -> Expression:
         if source in _WORDS:
-            raise ExpressionError(source=source, position=0, why=f"文字列は引用符で囲んでください：\"{source}\"")
+            raise ExpressionError(source=source, position=0, why=f'文字列は引用符で囲んでください："{source}"')
         compiled = compile_expression(source)
         if names is not None:
             names.update(compiled.names)
@@ -249,7 +252,8 @@ def _one(text: str, names: set[str] | None) -> Test:
         above = operator.ge if bounds[1] == "[" else operator.gt
         below = operator.le if bounds[4] == "]" else operator.lt
         return lambda value, values, functions: (
-            _in_order(above, value, low.evaluate(values, functions), text) and _in_order(below, value, high.evaluate(values, functions), text)
+            _in_order(above, value, low.evaluate(values, functions), text)
+            and _in_order(below, value, high.evaluate(values, functions), text)
         )
     comparison = _COMPARISON.fullmatch(text)
     if comparison and not comparison[2].startswith("="):
@@ -258,8 +262,9 @@ def _one(text: str, names: set[str] | None) -> Test:
             return lambda value, values, functions: equal(value, right.evaluate(values, functions)) is (sign == "=")
         compare = _ORDERS[sign]
         return lambda value, values, functions: _in_order(compare, value, right.evaluate(values, functions), text)
-    if "?" in _outside_quotes(text):
-        asked = operand("".join(INPUT if char == "?" else char for char in _marked(text)))
+    marked = _with_input(text)
+    if marked != text:
+        asked = operand(marked)
         return lambda value, values, functions: truth(asked.evaluate({**values, INPUT: value}, functions), text)
     literal = operand(text)
     return lambda value, values, functions: equal(value, literal.evaluate(values, functions))
@@ -272,21 +277,18 @@ def _in_order(compare: Callable[[Any, Any], Any], one: Any, two: Any, text: str)
         raise ExpressionError(source=text, position=0, why=f"{one!r} と {two!r} の大小は比べられません。") from None
 
 
-def _marked(text: str) -> list[str]:
-    """The characters, with every `?` inside quotes kept apart from those that stand for the input."""
+def _with_input(text: str) -> str:
+    """The text with every `?` outside quotes replaced by the name of the input."""
     result, quote = [], ""
     for char in text:
         if quote:
             quote = "" if char == quote else quote
-            result.append("？" if char == "?" else char)
-        else:
-            quote = char if char in "\"'" else ""
-            result.append(char)
-    return result
-
-
-def _outside_quotes(text: str) -> str:
-    return re.sub(r"\"[^\"]*\"|'[^']*'", "", text)
+        elif char in "\"'":
+            quote = char
+        elif char == "?":
+            char = INPUT
+        result.append(char)
+    return "".join(result)
 
 
 def _split(text: str, separator: str) -> list[str]:

@@ -78,7 +78,9 @@ def bundles(folder: Path, common: Path) -> dict[str, tuple[str, dict[str, bytes]
 
 def compile_bundle(process_id: str, files: Mapping[str, bytes]) -> tuple[Net, dict[str, Decision]]:
     """Parse a bundle into its net and decisions; raises DefinitionRefused with every finding."""
-    decisions = {decision.id: decision for name, data in files.items() if name.endswith(".dmn") for decision in parsing.parse_decisions(data)}
+    decisions = {
+        decision.id: decision for name, data in files.items() if name.endswith(".dmn") for decision in parsing.parse_decisions(data)
+    }
     return parsing.parse_bundle(files, process_id), decisions
 
 
@@ -96,7 +98,9 @@ def check(net: Net, decisions: Mapping[str, Decision], organisation: Organisatio
                 yield Finding("clause_unknown", f"条項「{clause}」は条項表にありません。", node.id, node.source)
         urgency = node.properties.get("urgency")
         if urgency and urgency not in URGENCIES:
-            yield Finding("urgency_unknown", f"緊急度「{urgency}」は使えません（使えるもの：{'、'.join(URGENCIES)}）。", node.id, node.source)
+            yield Finding(
+                "urgency_unknown", f"緊急度「{urgency}」は使えません（使えるもの：{'、'.join(URGENCIES)}）。", node.id, node.source
+            )
         deadline = node.properties.get("deadline")
         if deadline and deadline not in clocks:
             yield Finding("clock_unknown", f"期限「{deadline}」は rules.toml にありません。", node.id, node.source)

@@ -3,8 +3,8 @@
 Rules that differ from Python, each so that a missing or unknown answer never silently decides a case:
 
 * A name without a value reads as None (`null`). `null < x`, `null > x` and so on are False; `x in null` is False; arithmetic with null is null.
-* `and`, `or`, `not`, `if` and flow conditions take true, false or null (as false). A word such as "unknown" there is an error, not a truth:
-  write `sensitive == "yes"`.
+* `and`, `or`, `not`, `if` and flow conditions take true, false or null (as false). A word such as "unknown" there is an error, not a
+  truth: write `sensitive == "yes"`.
 * `==` never mixes truth values with numbers: `true == 1` is False.
 * Order compares numbers with numbers, text with text, times with times; an ISO 8601 text is read as a time beside a time.
 * Nothing can change its inputs, loop, build text, reach an attribute or call anything but the named functions.
@@ -142,7 +142,7 @@ def truth(value: Any, source: str = "") -> bool:
         return value
     if value is None:
         return False
-    raise ExpressionError(source=source, position=0, why=f"値 {value!r} は真偽値ではありません（例：== \"yes\" と比べてください）。")
+    raise ExpressionError(source=source, position=0, why=f'値 {value!r} は真偽値ではありません（例：== "yes" と比べてください）。')
 
 
 # --- compiled expressions ---------------------------------------------------------------------------------------------------------------
@@ -251,7 +251,7 @@ class _Compiler:
         return run
 
     def _constant(self, node: ast.Constant) -> Run:
-        value = node.value
+        value: Any = node.value
         if isinstance(value, str):
             if len(value) > MAX_LITERAL:
                 raise self.refuse(f"文字列が長すぎます（{MAX_LITERAL}文字まで）。", node)
@@ -416,7 +416,7 @@ def _moment(value: Any, beside: Any) -> Any:
     """An ISO text beside a time is read as a time; anything else stays."""
     if not isinstance(value, str):
         return value
-    if isinstance(beside, timedelta) or isinstance(beside, datetime):
+    if isinstance(beside, (timedelta, datetime)):
         return date.fromisoformat(value) if isinstance(beside, timedelta) and len(value) == 10 else datetime.fromisoformat(value)
     return date.fromisoformat(value[:10]) if isinstance(beside, date) else value
 

@@ -58,7 +58,8 @@ def _field(item: Element) -> FieldSpec:
             Choice(value.get("id", ""), value.get("name") or value.get("id", "")) for value in item.findall("camunda:value", NAMESPACES)
         ),
         constraints={
-            rule.get("name", ""): (rule.get("config") or "").strip() for rule in item.findall("camunda:validation/camunda:constraint", NAMESPACES)
+            rule.get("name", ""): (rule.get("config") or "").strip()
+            for rule in item.findall("camunda:validation/camunda:constraint", NAMESPACES)
         },
         properties={
             # Camunda Modeler writes `id`; `name` is what people write by hand.

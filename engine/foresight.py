@@ -55,5 +55,3 @@ def opened(case: OpenCase, move: Move, marking: Marking, holders: Holders) -> tu
         name = move.organisation.seat_name(seat)
         result.append(Consequence(step_name(wait.node, wait.local), name, tuple(behind.get(seat, ())), None if due == FAR_FUTURE else due))
     return tuple(result)
-
-

@@ -73,7 +73,7 @@ def read(
             answers[name] = _value(spec, gathered[name], now, units)
         except _Bad as bad:
             wrong[name] = f"「{spec.label}」{bad}"
-    known = {**facts, **answers} if keep_facts else {**facts, **{name: None for name in specs}, **answers}
+    known = {**facts, **answers} if keep_facts else {**facts, **dict.fromkeys(specs), **answers}
     for name, spec in specs.items():
         if name in wrong:
             continue
@@ -183,7 +183,12 @@ def _gather(specs: Mapping[str, FieldSpec], raw: Mapping[str, Any]) -> tuple[dic
         name, _, rest = key.partition(".")
         spec = specs.get(name)
         number, _, column = rest.partition(".")
-        if spec is not None and spec.type == "rows" and re.fullmatch(r"[0-9]{1,4}", number) and column in {choice.value for choice in spec.choices}:
+        if (
+            spec is not None
+            and spec.type == "rows"
+            and re.fullmatch(r"[0-9]{1,4}", number)
+            and column in {choice.value for choice in spec.choices}
+        ):
             rows.setdefault(name, {}).setdefault(int(number), {})[column] = value
         else:
             wrong[key] = f"「{key[:60]}」は、この画面にない項目です。"
@@ -259,7 +264,7 @@ def _text(spec: FieldSpec, value: Any) -> str | None:
 
 
 def _long(spec: FieldSpec, value: Any) -> int:
-    if isinstance(value, bool) or isinstance(value, float) and not value.is_integer():
+    if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
         raise _Bad("には整数を入力してください。")
     text = unicodedata.normalize("NFKC", str(int(value) if isinstance(value, float) else value)).strip().replace(",", "")
     if not re.fullmatch(r"[+-]?[0-9]{1,12}", text):
@@ -433,6 +438,20 @@ def _as_instant(value: Any) -> datetime | None:
     except ValueError:
         return None
     return instant if instant.tzinfo else instant.replace(tzinfo=JST)
+
+
+def read_values(fields: Iterable[FieldSpec], raw: Mapping[str, Any], *, now: datetime, units: Mapping[str, str]) -> dict[str, Any]:
+    """Values in their fields' types, without asking what is required or shown; raises FormInvalid."""
+    answers: dict[str, Any] = {}
+    wrong: dict[str, str] = {}
+    for spec in fields:
+        try:
+            answers[spec.id] = _value(spec, raw.get(spec.id), now, units)
+        except _Bad as bad:
+            wrong[spec.id] = f"「{spec.id}（{spec.label}）」{bad}"
+    if wrong:
+        raise FormInvalid(wrong)
+    return answers
 
 
 def guess(fields: Iterable[FieldSpec], raw: Mapping[str, Any], *, now: datetime, units: Mapping[str, str]) -> dict[str, Any]:

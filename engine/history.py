@@ -90,7 +90,10 @@ class Fault:
 
 def verify(connection: sa.Connection) -> Iterator[Fault]:
     """Read every chain from its start and yield each fault: altered, missing or reordered rows, and cut tails of cases."""
-    heads = {f"case:{r.id}": (r.history_seq, r.history_digest) for r in connection.execute(sa.select(case_file.c.id, case_file.c.history_seq, case_file.c.history_digest))}
+    heads = {
+        f"case:{r.id}": (r.history_seq, r.history_digest)
+        for r in connection.execute(sa.select(case_file.c.id, case_file.c.history_seq, case_file.c.history_digest))
+    }
     last: dict[str, tuple[int, str]] = {}
     for row in connection.execute(sa.select(history).order_by(history.c.chain, history.c.seq)).mappings():
         seq, digest = last.get(row["chain"], (0, GENESIS))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from engine.clock import civil_day, end_of_day, to_micros
 from engine.definitions import Definition
-from engine.model import FAR_FUTURE, case_file, case_seat, person, task, task_read
+from engine.model import FAR_FUTURE, Row, case_file, case_seat, person, task, task_read
 from engine.organisation import Organisation
 from engine.views import CaseHead, InboxCounts, InboxPage, InboxRow, Viewer
 
@@ -55,7 +55,7 @@ def task_source(viewer: Viewer) -> tuple[sa.FromClause, list[sa.ColumnElement[An
     return source, columns
 
 
-def row_shown(row: Mapping[str, Any], organisation: Organisation, definition: Definition, now: datetime) -> InboxRow:
+def row_shown(row: Row, organisation: Organisation, definition: Definition, now: datetime) -> InboxRow:
     """A task row in words."""
     node = definition.net.by_id.get(row["node"])
     clause_id = (node.properties.get("clause", "") if node else "").split(",")[0].strip()
@@ -135,7 +135,12 @@ def inbox(
             sa.func.coalesce(sa.func.sum(sa.case((_unread(viewer), 1), else_=0)), 0),
         ).where(_mine(viewer))
     ).one()
-    choices = connection.execute(sa.select(task.c.process_id, task.c.unit, sa.func.max(case_file.c.definition).label("definition")).join(case_file, case_file.c.id == task.c.case_id).where(_mine(viewer)).group_by(task.c.process_id, task.c.unit)).all()  # fmt: skip
+    choices = connection.execute(
+        sa.select(task.c.process_id, task.c.unit, sa.func.max(case_file.c.definition).label("definition"))
+        .join(case_file, case_file.c.id == task.c.case_id)
+        .where(_mine(viewer))
+        .group_by(task.c.process_id, task.c.unit)
+    ).all()
     processes = {row.process_id: definition(row.definition).name for row in choices}
     units = {row.unit: organisation.units[row.unit].name if row.unit in organisation.units else row.unit for row in choices}
     last = rows[-1] if rows else None
@@ -144,7 +149,9 @@ def inbox(
         counts=InboxCounts(*(int(number) for number in counted)),
         next=f"{to_micros(last['due_at'])}.{last['id']}" if more and last else None,
         processes=tuple(sorted(processes.items(), key=lambda pair: pair[1])),
-        units=tuple(sorted(units.items(), key=lambda pair: list(organisation.units).index(pair[0]) if pair[0] in organisation.units else 0)),
+        units=tuple(
+            sorted(units.items(), key=lambda pair: list(organisation.units).index(pair[0]) if pair[0] in organisation.units else 0)
+        ),
     )
 
 
@@ -152,7 +159,9 @@ def sees(viewer: Viewer) -> sa.ColumnElement[bool]:
     """Cases that one of the viewer's seats may see."""
     return sa.and_(
         case_file.c.organisation == viewer.organisation,
-        sa.exists().where(case_seat.c.case_id == case_file.c.id, case_seat.c.organisation == viewer.organisation, case_seat.c.seat.in_(viewer.keys)),
+        sa.exists().where(
+            case_seat.c.case_id == case_file.c.id, case_seat.c.organisation == viewer.organisation, case_seat.c.seat.in_(viewer.keys)
+        ),
     )
 
 
@@ -178,7 +187,7 @@ def open_steps(connection: sa.Connection, case_ids: list[int]) -> dict[int, list
     return steps
 
 
-def head_shown(row: Mapping[str, Any], steps: list[tuple[str, datetime]], organisation: Organisation, definition: Definition, now: datetime) -> CaseHead:
+def head_shown(row: Row, steps: list[tuple[str, datetime]], organisation: Organisation, definition: Definition, now: datetime) -> CaseHead:
     """A case in one line."""
     if row["state"] == "withdrawn":
         state_text = "取下げ"

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from engine import notices, people
 from engine.clock import civil_day
 from engine.errors import CaseClosed, TadachiError
-from engine.model import case_file, job, statutory_clock, worker_heartbeat
+from engine.model import Row, case_file, job, statutory_clock, worker_heartbeat
 from engine.notices import Told
 from engine.store import see
 from engine.work import Work
@@ -56,7 +56,7 @@ def run_due(engine: Engine, limit: int = 100) -> int:
 
 def _run_one(engine: Engine) -> int:
     """Run the oldest due job that is not a mail, in one transaction: its row goes exactly when its effect stays."""
-    claimed: Mapping[str, Any] | None = None
+    claimed: Row | None = None
     try:
         with engine.writing() as connection:
             # The case first, then the job: the order every act takes, so that none waits for another crosswise.
@@ -82,7 +82,7 @@ def _run_one(engine: Engine) -> int:
         return 1
 
 
-def _put_off(engine: Engine, claimed: Mapping[str, Any], error: Exception) -> None:
+def _put_off(engine: Engine, claimed: Row, error: Exception) -> None:
     attempts = claimed["attempts"] + 1
     run_at = engine.clock.now() + RETRY_AFTER[attempts - 1] if attempts <= len(RETRY_AFTER) else None
     text = error.text if isinstance(error, TadachiError) else f"{type(error).__name__}: {error}"
@@ -90,7 +90,7 @@ def _put_off(engine: Engine, claimed: Mapping[str, Any], error: Exception) -> No
         connection.execute(job.update().where(job.c.id == claimed["id"]).values(attempts=attempts, run_at=run_at, error=text[:500]))
 
 
-def _run(engine: Engine, connection: sa.Connection, row: Mapping[str, Any]) -> None:
+def _run(engine: Engine, connection: sa.Connection, row: Row) -> None:
     """The effect of one due job, within the caller's transaction."""
     work = engine.work_on(connection, people.SYSTEM)
     payload = json.loads(row["payload"])
@@ -105,7 +105,7 @@ def _run(engine: Engine, connection: sa.Connection, row: Mapping[str, Any]) -> N
         log.info("job %s of case %s is no longer needed", row["id"], row["case_id"])
 
 
-def _remind(engine: Engine, connection: sa.Connection, work: Work, row: Mapping[str, Any], task_id: int) -> None:
+def _remind(engine: Engine, connection: sa.Connection, work: Work, row: Row, task_id: int) -> None:
     """A step is late by its urgency word: tell the holder, then also the next rung. The duty stays where the clause put it."""
     task = work.open_task_row(task_id)
     if task is None:
@@ -123,7 +123,7 @@ def _remind(engine: Engine, connection: sa.Connection, work: Work, row: Mapping[
     work.tell(row["case_id"], told, (tag, data))
 
 
-def _warn(connection: sa.Connection, work: Work, row: Mapping[str, Any], payload: Mapping[str, Any]) -> None:
+def _warn(connection: sa.Connection, work: Work, row: Row, payload: Mapping[str, Any]) -> None:
     """A statutory date nears or is past: tell whoever the case waits for."""
     clock = connection.execute(
         sa.select(statutory_clock).where(statutory_clock.c.case_id == row["case_id"], statutory_clock.c.clock == payload["clock"])

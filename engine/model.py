@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, Date, ForeignKey, Index, Integer, LargeBinary, String, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 from engine.clock import from_micros, to_micros
+
+#: A table row by column name, as reads hand it on.
+Row = Mapping[Any, Any]
 
 metadata = sa.MetaData(
     naming_convention={
@@ -168,7 +186,15 @@ task = Table(
     Column("closed_seat", String(160)),
     Column("sent_back_reason", Text),
     CheckConstraint("state IN ('open', 'done', 'sent_back', 'cancelled')", name="state"),
-    Index("ix_task_inbox", "organisation", "seat", "due_at", "id", sqlite_where=sa.text("state = 'open'"), postgresql_where=sa.text("state = 'open'")),
+    Index(
+        "ix_task_inbox",
+        "organisation",
+        "seat",
+        "due_at",
+        "id",
+        sqlite_where=sa.text("state = 'open'"),
+        postgresql_where=sa.text("state = 'open'"),
+    ),
     Index("ix_task_case", "case_id", "state"),
 )
 

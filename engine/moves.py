@@ -12,7 +12,7 @@ from engine.clock import civil_day
 from engine.definitions import Definition
 from engine.errors import NoSeat
 from engine.expressions import compile_expression
-from engine.net import Kind, Node
+from engine.net import Kind, Net, Node
 from engine.organisation import Organisation
 from engine.tokens import Marking, Step, Wait
 
@@ -205,6 +205,18 @@ def _notify(move: Move, node: Node, _local: Mapping[str, Any]) -> None:
 
 #: Functions that service and send tasks may name as `camunda:topic`.
 SERVICES: dict[str, Callable[[Move, Node, Mapping[str, Any]], None]] = {"notify": _notify}
+
+
+def send_back_targets(net: Net, node: Node) -> tuple[Node, ...]:
+    """The earlier steps that a step may be sent back to."""
+    return tuple(net.nodes[net.flows[flow].target] for flow in node.send_backs)
+
+
+def ends_case(net: Net, node: Node) -> bool:
+    """Whether an action's start event interrupts the whole case."""
+    return (
+        node.event is not None and node.event.interrupting and net.scopes[node.scope].kind == "event" and net.scopes[node.scope].parent == 0
+    )
 
 
 def difference(before: tuple[Wait, ...], after: tuple[Wait, ...]) -> tuple[tuple[Wait, ...], tuple[Wait, ...]]:

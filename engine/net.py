@@ -81,7 +81,7 @@ class Timer:
         kind: "date" (an instant), "duration" (from when the wait opened) or "cycle" (a duration, again and again).
         text: an ISO 8601 literal, or the source of an expression that yields an instant, a duration or an ISO text.
         literal: whether `text` is ISO 8601 rather than an expression.
-        repeat: of a cycle, how often it happens; None = without end. A `Wait.count` tells how often it has happened.
+        repeat: of a cycle, how often it happens; None = without end. `Wait.fired` tells how often it has happened.
     """
 
     kind: str

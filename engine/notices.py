@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from engine.clock import JST
-from engine.model import case_file, job, notice, person
+from engine.model import Row, case_file, job, notice, person
 from engine.people import Holder
 
 #: What a notice says, by template. Mails carry number, step and link only: the contents of a case are themselves
@@ -26,7 +26,10 @@ TEMPLATES: Mapping[str, tuple[str, str]] = {
     "task_moved": ("処理が移ってきました", "情報を管理する部署が変わり、次の処理があなたの役に移りました。"),
     "task_sent_back": ("差し戻されました", "次の処理が差し戻されました。理由は画面で確かめてください。"),
     "remind": ("処理が済んでいません（督促）", "次の処理がまだ済んでいません。"),
-    "escalate": ("期限の目安を過ぎた処理があります", "次の処理が、期限の目安を過ぎても済んでいません。義務は担当職に残っています。状況を確かめてください。"),
+    "escalate": (
+        "期限の目安を過ぎた処理があります",
+        "次の処理が、期限の目安を過ぎても済んでいません。義務は担当職に残っています。状況を確かめてください。",
+    ),
     "clock_warning": ("法令上の期限が近づいています", "次の案件の法令上の期限が近づいています。"),
     "clock_overdue": ("法令上の期限を過ぎました", "次の案件が、法令上の期限を過ぎました。直ちに対応してください。"),
     "step_told": ("お知らせがあります", "次の案件について知らせることがあります。"),
@@ -149,7 +152,7 @@ def subject_and_body(template: str, number: str, step: str, link: str, name: str
     return f"【{number}】{subject}", body
 
 
-def compose(row: Mapping[str, Any], sender_address: str, base_url: str) -> EmailMessage:
+def compose(row: Row, sender_address: str, base_url: str) -> EmailMessage:
     """The mail of a notice row joined with its person and case; the Message-ID is the row's, so a second copy is recognised."""
     link = f"{base_url}/tasks/{row['task_id']}" if row["task_id"] else f"{base_url}/cases/{row['case_id']}"
     subject, body = subject_and_body(row["template"], row["number"], row["step"], link, row["name"])
@@ -164,7 +167,7 @@ def compose(row: Mapping[str, Any], sender_address: str, base_url: str) -> Email
     return message
 
 
-def to_deliver(connection: sa.Connection, notice_id: int) -> Mapping[str, Any] | None:
+def to_deliver(connection: sa.Connection, notice_id: int) -> Row | None:
     """The notice with what its mail needs; None when it was sent already or the recipient is gone."""
     return (
         connection.execute(
@@ -187,6 +190,8 @@ def mark_sent(connection: sa.Connection, notice_id: int, job_id: int, attempts: 
 def mark_failed(connection: sa.Connection, notice_id: int, job_id: int, attempts: int, now: datetime, why: str) -> None:
     """Record a failed attempt and when it is tried again; after the last try the job is kept as a dead letter."""
     last = attempts > len(RETRY_AFTER)
-    connection.execute(notice.update().where(notice.c.id == notice_id).values(mail_state="failed" if last else "queued", mail_error=why[:500]))
+    connection.execute(
+        notice.update().where(notice.c.id == notice_id).values(mail_state="failed" if last else "queued", mail_error=why[:500])
+    )
     run_at = None if last else now + RETRY_AFTER[attempts - 1]
     connection.execute(job.update().where(job.c.id == job_id, job.c.attempts == attempts).values(run_at=run_at, error=why[:500]))

@@ -242,6 +242,17 @@ class Table:
                 self.wrong("wrong-type", f"「{key}」の「{name}」は空でない文字列で書いてください。")
         return items
 
+    def values(self, key: str) -> dict[str, object]:
+        """A table of texts, numbers, truth values or lists of texts, as they stand; empty when absent."""
+        value = self._get(key, dict, "値の表", False)
+        items: dict[str, object] = {}
+        for name, item in (value if isinstance(value, dict) else {}).items():
+            if isinstance(item, (str, int)) or (isinstance(item, list) and all(isinstance(part, str) for part in item)):
+                items[name] = item
+            else:
+                self.wrong("wrong-type", f"「{key}」の「{name}」は文字列・整数・真偽・文字列のリストで書いてください。")
+        return items
+
     def table(self, key: str) -> Table:
         """One table inside this one. When it is not there, that is noted once, not again for each of its keys."""
         value = self._get(key, dict, f"[{key}] の表", True)

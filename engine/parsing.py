@@ -21,17 +21,23 @@ from SpiffWorkflow.bpmn.parser.TaskParser import TaskParser
 from SpiffWorkflow.bpmn.parser.ValidationException import ValidationException
 from SpiffWorkflow.bpmn.specs.event_definitions.base import EventDefinition
 from SpiffWorkflow.bpmn.specs.event_definitions.conditional import ConditionalEventDefinition
-from SpiffWorkflow.bpmn.specs.event_definitions.item_aware_event import ErrorEventDefinition, EscalationEventDefinition, SignalEventDefinition
+from SpiffWorkflow.bpmn.specs.event_definitions.item_aware_event import (
+    ErrorEventDefinition,
+    EscalationEventDefinition,
+    SignalEventDefinition,
+)
 from SpiffWorkflow.bpmn.specs.event_definitions.message import MessageEventDefinition
 from SpiffWorkflow.bpmn.specs.event_definitions.simple import NoneEventDefinition, TerminateEventDefinition
 from SpiffWorkflow.camunda.specs.business_rule_task import BusinessRuleTask
 from SpiffWorkflow.dmn.parser.BpmnDmnParser import SCHEMAS as DMN_SCHEMAS
 from SpiffWorkflow.dmn.parser.DMNParser import DMNParser
 
-from engine import extensions, gate, inlining
+from engine import extensions
 from engine.decisions import Decision, TableSpec, compile_decisions
 from engine.errors import DefinitionRefused, Finding
 from engine.extensions import BPMN, NAMESPACES
+from engine.gate import check_bundle, check_diagram, check_net
+from engine.inlining import build
 from engine.net import EventSpec, Kind, MultiSpec, Net, Timer, read_timer
 from engine.specs import FlowSpec, NodeSpec, ProcessSpec
 from engine.xml_safety import read_xml
@@ -73,10 +79,10 @@ def parse_bundle(files: Mapping[str, bytes], process_id: str, known_names: froze
         except DefinitionRefused as refused:
             findings += refused.findings
             continue
-        wrong = _against_schema(root, _bpmn_validator(), file) or gate.check_diagram(root, file, known_names)
+        wrong = _against_schema(root, _bpmn_validator(), file) or check_diagram(root, file, known_names)
         findings += wrong
         roots[file] = root
-    findings += gate.check_bundle(roots, process_id)
+    findings += check_bundle(roots, process_id)
     if findings:
         raise DefinitionRefused(findings)
     specs: dict[str, ProcessSpec] = {}
@@ -87,8 +93,8 @@ def parse_bundle(files: Mapping[str, bytes], process_id: str, known_names: froze
             findings.append(Finding("library", f"図を解釈できません：{error}", getattr(error, "id", "") or "", file))
     if findings:
         raise DefinitionRefused(findings)
-    net = inlining.build(specs, process_id)
-    findings += gate.check_net(net)
+    net = build(specs, process_id)
+    findings += check_net(net)
     if findings:
         raise DefinitionRefused(findings)
     return net

@@ -44,7 +44,9 @@ def find(connection: sa.Connection, person_id: str) -> Person:
         PersonNotFound: unknown, or the account has been ended.
     """
     row = connection.execute(
-        sa.select(person.c.id, person.c.organisation, person.c.name, person.c.email).where(person.c.id == person_id, person.c.disabled_at.is_(None))
+        sa.select(person.c.id, person.c.organisation, person.c.name, person.c.email).where(
+            person.c.id == person_id, person.c.disabled_at.is_(None)
+        )
     ).first()
     if row is None:
         raise PersonNotFound(person=person_id)
@@ -92,7 +94,9 @@ def holders(connection: sa.Connection, organisation: str, seats: Iterable[str], 
         )
         found += [Holder(*row) for row in rows]
     if own:
-        rows = connection.execute(sa.select(person.c.id, person.c.name, person.c.email).where(person.c.id.in_(own), person.c.disabled_at.is_(None)))
+        rows = connection.execute(
+            sa.select(person.c.id, person.c.name, person.c.email).where(person.c.id.in_(own), person.c.disabled_at.is_(None))
+        )
         found += [Holder(row.id, row.name, row.email, own[row.id], "main") for row in rows]
     return tuple(found)
 
@@ -111,7 +115,9 @@ def names(connection: sa.Connection, ids: Iterable[str]) -> dict[str, str]:
     wanted = {person_id for person_id in ids if person_id}
     result = {SYSTEM: SYSTEM_NAME}
     if wanted - {SYSTEM}:
-        result.update({row.id: row.name for row in connection.execute(sa.select(person.c.id, person.c.name).where(person.c.id.in_(wanted)))})
+        result.update(
+            {row.id: row.name for row in connection.execute(sa.select(person.c.id, person.c.name).where(person.c.id.in_(wanted)))}
+        )
     return result
 
 

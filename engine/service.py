@@ -18,6 +18,7 @@ from engine.definitions import Definition, Definitions
 from engine.errors import NotFound, OrganisationNotFound, SignInRefused, TadachiError
 from engine.model import case_file, draft, notice, person, task_read
 from engine.organisation import Organisation
+from engine.schema import migrate
 from engine.settings import Settings
 from engine.storage import open_database
 from engine.views import (
@@ -46,7 +47,9 @@ def load_organisations(folder: Path) -> dict[str, Organisation]:
 class Engine:
     """One installation: its database, clock, offices and mail."""
 
-    def __init__(self, settings: Settings, *, clock: Clock | None = None, sender: notices.Sender | None = None, database: sa.Engine | None = None) -> None:
+    def __init__(
+        self, settings: Settings, *, clock: Clock | None = None, sender: notices.Sender | None = None, database: sa.Engine | None = None
+    ) -> None:
         self.settings = settings
         self.clock: Clock = clock or SystemClock()
         self.organisations: Mapping[str, Organisation] = load_organisations(settings.bpmn)
@@ -110,7 +113,12 @@ class Engine:
     def _record_refusal(self, organisation_id: str, by: str, seat: str | None, attempt: Mapping[str, Any], error: TadachiError) -> None:
         case_id = attempt.get("case") if isinstance(attempt.get("case"), int) else None
         fields = sorted(getattr(error, "fields", {}))[:50]
-        data = {"attempt": {k: str(v)[:200] for k, v in attempt.items()}, "error": error.code, "message": error.text[:500], "fields": [f[:60] for f in fields]}
+        data = {
+            "attempt": {k: str(v)[:200] for k, v in attempt.items()},
+            "error": error.code,
+            "message": error.text[:500],
+            "fields": [f[:60] for f in fields],
+        }
         try:
             with self.writing() as connection:
                 known = case_id is not None and connection.scalar(
@@ -218,7 +226,9 @@ class Engine:
         with self._reading_as(viewer) as reader:
             return reader.case(case_id)
 
-    def task(self, viewer: Viewer, task_id: int, *, answers: Mapping[str, Any] | None = None, errors: Mapping[str, str] | None = None) -> TaskPage:
+    def task(
+        self, viewer: Viewer, task_id: int, *, answers: Mapping[str, Any] | None = None, errors: Mapping[str, str] | None = None
+    ) -> TaskPage:
         """A task page; seeing it for the first time marks it read. Raises TaskNotFound."""
         with self._reading_as(viewer) as reader:
             page = reader.task(task_id, answers, errors)
@@ -333,7 +343,9 @@ class Engine:
         ).mappings()
         shown = []
         for row in rows:
-            link = f"{self.settings.base_url}/tasks/{row['task_id']}" if row["task_id"] else f"{self.settings.base_url}/cases/{row['case_id']}"
+            link = (
+                f"{self.settings.base_url}/tasks/{row['task_id']}" if row["task_id"] else f"{self.settings.base_url}/cases/{row['case_id']}"
+            )
             subject, body = notices.subject_and_body(row["template"], row["number"], row["step"], link, row["name"])
             text = f"{notices.TEMPLATES[row['template']][0]}：{row['step']}（{row['number']}）"
             shown.append(
@@ -366,7 +378,13 @@ class Engine:
         self.organisation(organisation_id)
         with self.writing() as connection:
             people.add(
-                connection, person_id=person_id, organisation=organisation_id, name=name, email=email, password_hash=password_hash, at=self.clock.now()
+                connection,
+                person_id=person_id,
+                organisation=organisation_id,
+                name=name,
+                email=email,
+                password_hash=password_hash,
+                at=self.clock.now(),
             )
 
     def appoint(self, person_id: str, seat: str, *, kind: str = "main", since: Any = None, until: Any = None) -> None:
@@ -383,6 +401,10 @@ class Engine:
         """Every place where the record does not hold."""
         with self.reading() as connection:
             return tuple(history.verify(connection))
+
+    def migrate(self) -> None:
+        """Bring the database to the schema this version needs."""
+        migrate(self.database)
 
     def close(self) -> None:
         """Let go of the database."""

@@ -52,12 +52,11 @@ def append_only_triggers(dialect: str) -> list[str]:
                 for verb in ("UPDATE", "DELETE")
             ]
         else:
-            statements += [
-                f"CREATE FUNCTION {table}_append_only() RETURNS trigger LANGUAGE plpgsql AS "
-                f"$$ BEGIN RAISE EXCEPTION '{table} is append-only'; END $$",
-                f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
-                f"FOR EACH STATEMENT EXECUTE FUNCTION {table}_append_only()",
-            ]
+            function = f"{table}_append_only"
+            refuse = f"$$ BEGIN RAISE EXCEPTION '{table} is append-only'; END $$"
+            statements.append(f"CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS {refuse}")
+            when = f"BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} FOR EACH STATEMENT"
+            statements.append(f"CREATE TRIGGER {function} {when} EXECUTE FUNCTION {function}()")
     return statements
 
 

@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from engine import history, notices, people
-from engine.clock import civil_day, to_micros
+from engine.clock import civil_day, start_of_day, to_micros
 from engine.deadlines import ClockReading
 from engine.definitions import Definition
 from engine.errors import Conflict
-from engine.model import FAR_FUTURE, case_file, case_seat, job, statutory_clock, task
+from engine.model import FAR_FUTURE, Row, case_file, case_seat, job, statutory_clock, task
+from engine.model import history as history_table
 from engine.moves import Move, difference
 from engine.net import Node
 from engine.notices import Told
@@ -188,7 +189,7 @@ class Writer:
         seq, digest = int(case.row["history_seq"]), str(case.row["history_digest"])
         rows = history.rows_for(f"case:{case.id}", seq, digest, case.row["organisation"], case.id, case.entries)
         if rows:
-            self._connection.execute(history.history.insert(), rows)
+            self._connection.execute(history_table.insert(), rows)
             values |= {"history_seq": rows[-1]["seq"], "history_digest": rows[-1]["digest"]}
         if not values:
             return
@@ -230,7 +231,9 @@ class Writer:
                 if timer:
                     jobs.append(timer)
         if steps:
-            ids = self._connection.scalars(task.insert().returning(task.c.id, sort_by_parameter_order=True), [row for _, row in steps]).all()
+            ids = self._connection.scalars(
+                task.insert().returning(task.c.id, sort_by_parameter_order=True), [row for _, row in steps]
+            ).all()
             see(self._connection, case.row["organisation"], case.id, [row["seat"] for _, row in steps])
             for task_id, (_wait, row) in zip(ids, steps, strict=True):
                 jobs += self._urgency_jobs(case.id, task_id, row, move)
@@ -244,13 +247,24 @@ class Writer:
                 )  # fmt: skip
         return jobs
 
-    def _urgency_jobs(self, case_id: int, task_id: int, row: Mapping[str, Any], move: Move) -> list[dict[str, Any]]:
+    def _urgency_jobs(self, case_id: int, task_id: int, row: Row, move: Move) -> list[dict[str, Any]]:
         rules = move.organisation.rules
         urgency = rules.urgency(row["urgency"], civil_day(self._now))
         jobs = []
-        for kind, at in (("remind", urgency.remind_at(self._now, rules.calendar)), ("escalate", urgency.escalate_at(self._now, rules.calendar))):
+        for kind, at in (
+            ("remind", urgency.remind_at(self._now, rules.calendar)),
+            ("escalate", urgency.escalate_at(self._now, rules.calendar)),
+        ):
             if at is not None:
-                jobs.append({"case_id": case_id, "kind": kind, "key": f"task:{task_id}:{kind}", "run_at": at, "payload": json.dumps({"task": task_id})})
+                jobs.append(
+                    {
+                        "case_id": case_id,
+                        "kind": kind,
+                        "key": f"task:{task_id}:{kind}",
+                        "run_at": at,
+                        "payload": json.dumps({"task": task_id}),
+                    }
+                )
         return jobs
 
     def _close(self, case: OpenCase, closed: tuple[Wait, ...]) -> list[str]:
@@ -264,9 +278,13 @@ class Writer:
                 keys += [f"task:{row.id}:remind", f"task:{row.id}:escalate"]
             open_ids = [row.id for row in gone if row.state == "open"]
             if open_ids:
-                self._connection.execute(task.update().where(task.c.id.in_(open_ids)).values(state="cancelled", closed_at=self._now, version=task.c.version + 1))
+                self._connection.execute(
+                    task.update().where(task.c.id.in_(open_ids)).values(state="cancelled", closed_at=self._now, version=task.c.version + 1)
+                )
                 case.entries += [
-                    history.Entry("task.cancelled", self._now, people.SYSTEM, row.seat, row.node, row.id, None, case.definition.id, {"name": row.name})
+                    history.Entry(
+                        "task.cancelled", self._now, people.SYSTEM, row.seat, row.node, row.id, None, case.definition.id, {"name": row.name}
+                    )
                     for row in gone
                     if row.state == "open"
                 ]
@@ -311,7 +329,8 @@ class Writer:
         if old == new and met_before == met_now and not ended:
             return [], []
         stored = {
-            row["clock"]: row for row in self._connection.execute(sa.select(statutory_clock).where(statutory_clock.c.case_id == case.id)).mappings()
+            row["clock"]: row
+            for row in self._connection.execute(sa.select(statutory_clock).where(statutory_clock.c.case_id == case.id)).mappings()
         }
         jobs: list[dict[str, Any]] = []
         dropped: list[str] = []
@@ -327,20 +346,23 @@ class Writer:
             assert reading is not None
             values = clock_values(reading)
             met = name in met_now
+            met_at = self._met_at(rules.met_on(name, move.facts))
             if row is None:
-                values |= {"case_id": case.id, "clock": name, "met_at": self._now if met else None}
+                values |= {"case_id": case.id, "clock": name, "met_at": met_at if met else None}
                 self._connection.execute(statutory_clock.insert().values(values))
                 case.entries.append(clock_entry("clock.started", self._now, case, name, values, move))
                 jobs += [] if met or ended else clock_jobs(case.id, reading, self._now)
                 continue
-            changed = {key: values[key] for key in ("days", "started_on", "due_on", "due_at", "warn_at", "basis") if row[key] != values[key]}
+            changed = {
+                key: values[key] for key in ("days", "started_on", "due_on", "due_at", "warn_at", "basis") if row[key] != values[key]
+            }
             if row["stopped_at"] is not None:
                 changed["stopped_at"] = None
             if changed:
                 self._change(case, row, {**changed, "name": values["name"]}, "clock.changed", move)
             now_met = met and row["met_at"] is None
             if now_met:
-                self._change(case, row, {"met_at": self._now}, "clock.met", move)
+                self._change(case, row, {"met_at": met_at}, "clock.met", move)
             if changed or now_met or ended:
                 dropped += clock_keys(row["warn_at"], name)
                 if changed and not met and not ended and row["met_at"] is None:
@@ -349,7 +371,11 @@ class Writer:
             self._redate(case, move)
         return jobs, dropped
 
-    def _change(self, case: OpenCase, row: Mapping[str, Any], values: dict[str, Any], tag: str, move: Move) -> None:
+    def _met_at(self, day: date | None) -> datetime:
+        """The instant a duty counts as done: the day it was done, or now where that is today or not told."""
+        return self._now if day is None or day >= civil_day(self._now) else start_of_day(day)
+
+    def _change(self, case: OpenCase, row: Row, values: dict[str, Any], tag: str, move: Move) -> None:
         self._connection.execute(statutory_clock.update().where(statutory_clock.c.id == row["id"]).values(values))
         case.entries.append(clock_entry(tag, self._now, case, row["clock"], {**dict(row), **values}, move, row))
 
@@ -368,7 +394,9 @@ class Writer:
 
     def _end(self, case: OpenCase, move: Move, ended: str) -> None:
         name = outcome_name(case.definition, ended)
-        case.entries.append(history.Entry("case.ended", self._now, people.SYSTEM, None, ended, None, None, case.definition.id, {"outcome": name}))
+        case.entries.append(
+            history.Entry("case.ended", self._now, people.SYSTEM, None, ended, None, None, case.definition.id, {"outcome": name})
+        )
         case.told.append(Told(f"case:{case.id}:ended", "case_ended", (f"person:{move.facts['reporter']}",), name))
 
     def _tell(self, case: OpenCase) -> list[dict[str, Any]]:
@@ -388,8 +416,9 @@ def outcome_name(definition: Definition, ended: str) -> str:
 def timer_job(case_id: int, wait: Wait, move: Move, now: datetime) -> dict[str, Any] | None:
     """The job row that fires a timer; None when its expression says never."""
     event = wait.node.event
-    assert event is not None and event.timer is not None
-    due = due_instant(event.timer.expression, now, lambda text: move.evaluate(text, wait.local))
+    assert event is not None
+    assert event.timer is not None
+    due = due_instant(event.timer, now, lambda text: move.evaluate(text, wait.local))
     if due is None:
         return None
     return {"case_id": case_id, "kind": "timer", "key": f"wait:{wait.key}", "run_at": due, "payload": json.dumps({"wait": wait.key})}
@@ -416,17 +445,31 @@ def clock_keys(warn_at: str, name: str) -> list[str]:
 def clock_jobs(case_id: int, reading: ClockReading, now: datetime) -> list[dict[str, Any]]:
     """Jobs that warn before and tell after; warnings already past are left out, an overdue clock tells at once."""
     jobs = [
-        {"case_id": case_id, "kind": "warn", "key": f"clock:{reading.id}:{number}", "run_at": at, "payload": json.dumps({"clock": reading.id, "n": number})}
+        {
+            "case_id": case_id,
+            "kind": "warn",
+            "key": f"clock:{reading.id}:{number}",
+            "run_at": at,
+            "payload": json.dumps({"clock": reading.id, "n": number}),
+        }
         for number, at in enumerate(reading.warn_at)
         if at > now
     ]
     due = {"clock": reading.id}
-    jobs.append({"case_id": case_id, "kind": "overdue", "key": f"clock:{reading.id}:due", "run_at": max(reading.due_at, now), "payload": json.dumps(due)})
+    jobs.append(
+        {
+            "case_id": case_id,
+            "kind": "overdue",
+            "key": f"clock:{reading.id}:due",
+            "run_at": max(reading.due_at, now),
+            "payload": json.dumps(due),
+        }
+    )
     return jobs
 
 
 def clock_entry(
-    tag: str, now: datetime, case: OpenCase, name: str, values: Mapping[str, Any], move: Move, before: Mapping[str, Any] | None = None
+    tag: str, now: datetime, case: OpenCase, name: str, values: Mapping[str, Any], move: Move, before: Row | None = None
 ) -> history.Entry:
     """The record of a clock's start or change: from what, to what, because of which facts."""
     data: dict[str, Any] = {

@@ -35,8 +35,9 @@ from engine.errors import (
     TextTooLong,
     WithdrawNotAllowed,
 )
-from engine.model import attachment, case_file, case_link, case_seat, draft, job, task
-from engine.moves import Move
+from engine.model import Row, attachment, case_file, case_link, case_seat, draft, job, task
+from engine.model import history as history_table
+from engine.moves import Move, send_back_targets
 from engine.net import Node
 from engine.notices import Told
 from engine.organisation import Organisation
@@ -102,7 +103,7 @@ class Work:
         self._attempting("start", process=process_id)
         seat = self._starting_seat()
         definition = self._definitions.in_force(self._connection, self.organisation_id, process_id, self._now)
-        start = definition.net.start_node
+        start = definition.net.start
         unit = seat.partition("@")[2]
         facts: dict[str, Any] = {
             "reporter": self.person,
@@ -117,7 +118,9 @@ class Work:
         today = civil_day(self._now)
         numbering = self.organisation.rules.numbering_of(definition.net.properties.get("numbering", "general"), today)
         sequence = next_number(self._connection, self.organisation_id, numbering.key, str(numbering.year(today)))
-        entry = self._entry("case.started", start, {"facts": {name: [None, value] for name, value in move.facts.items()}, "name": definition.name}, seat)
+        entry = self._entry(
+            "case.started", start, {"facts": {name: [None, value] for name, value in move.facts.items()}, "name": definition.name}, seat
+        )
         entry.definition = definition.id
         row = {
             "organisation": self.organisation_id,
@@ -150,7 +153,9 @@ class Work:
         seat = self._act_on(case, row)
         if row["claimed_by"] == self.person:
             return
-        self._connection.execute(task.update().where(task.c.id == task_id).values(claimed_by=self.person, claimed_at=self._now, version=row["version"] + 1))
+        self._connection.execute(
+            task.update().where(task.c.id == task_id).values(claimed_by=self.person, claimed_at=self._now, version=row["version"] + 1)
+        )
         case.entries.append(self._entry("task.claimed", None, {"name": row["name"]}, seat, row))
         self._writer.touch(case)
 
@@ -161,7 +166,9 @@ class Work:
         seat = self._act_on(case, row)
         if row["claimed_by"] != self.person:
             raise NotClaimed(task=task_id)
-        self._connection.execute(task.update().where(task.c.id == task_id).values(claimed_by=None, claimed_at=None, version=row["version"] + 1))
+        self._connection.execute(
+            task.update().where(task.c.id == task_id).values(claimed_by=None, claimed_at=None, version=row["version"] + 1)
+        )
         case.entries.append(self._entry("task.released", None, {"name": row["name"]}, seat, row))
         self._writer.touch(case)
 
@@ -207,8 +214,10 @@ class Work:
         seat = self._act_on(case, row)
         text = self._reason(reason)
         wait = self._wait(case, row["wait"])
-        targets = case.definition.net.send_back_targets(wait.node)
-        chosen = next((node for node in targets if to in (node.id, node.element)), None) if to else targets[0] if len(targets) == 1 else None
+        targets = send_back_targets(case.definition.net, wait.node)
+        chosen = (
+            next((node for node in targets if to in (node.id, node.element)), None) if to else targets[0] if len(targets) == 1 else None
+        )
         if chosen is None:
             raise NotSendBack(to=to or "", task=task_id)
         move = case.move(self._now)
@@ -303,7 +312,9 @@ class Work:
         if lost.row["organisation"] != kept.row["organisation"] or lost.row["process_id"] != kept.row["process_id"]:
             raise MergeRefused(why="手続が違います。", case=case_id)
         lost_move, kept_move = lost.move(self._now), kept.move(self._now)
-        wait = next((one for one in lost.waits() if one.kind == "message" and one.node.event is not None and one.node.event.name == "merged"), None)
+        wait = next(
+            (one for one in lost.waits() if one.kind == "message" and one.node.event is not None and one.node.event.name == "merged"), None
+        )
         if wait is None:
             raise MergeRefused(why="この手続では統合できません。", case=case_id)
         allowed = {lost_move.seat_for(group) for group in wait.node.candidate_groups}
@@ -338,7 +349,9 @@ class Work:
         )  # fmt: skip
         case.entries.append(entry)
         self._save(case, move, step.marking)
-        still = next((one for one in tokens.waiting(case.definition.net, step.marking) if one.kind == "timer" and one.key == wait_key), None)
+        still = next(
+            (one for one in tokens.waiting(case.definition.net, step.marking) if one.kind == "timer" and one.key == wait_key), None
+        )
         if still is not None:  # a cycle: the next round counts from when this one was due, not from when a worker came by
             again = timer_job(case_id, still, move, due)
             if again is not None:
@@ -354,7 +367,7 @@ class Work:
             case.entries.append(history.Entry(tag, self._now, people.SYSTEM, None, None, told.task_id, None, case.definition.id, data))
         self._writer.touch(case)
 
-    def open_task_row(self, task_id: int) -> Mapping[str, Any] | None:
+    def open_task_row(self, task_id: int) -> Row | None:
         """The task while it is open, for reminders."""
         return self._connection.execute(sa.select(task).where(task.c.id == task_id, task.c.state == "open")).mappings().first()
 
@@ -371,7 +384,7 @@ class Work:
     def _case(self, case_id: int, *, closed: bool = False) -> OpenCase:
         """Take up a case the actor may see; its row is locked on PostgreSQL, the whole database on SQLite."""
         query = sa.select(case_file).where(case_file.c.id == case_id).with_for_update()
-        row = self._connection.execute(query).mappings().first() if isinstance(case_id, int) else None
+        row = self._connection.execute(query).mappings().first()
         if row is None or not self._may_see(case_id, row["organisation"]):
             raise CaseNotFound(case=case_id)
         if row["state"] != "open" and not closed:
@@ -396,8 +409,6 @@ class Work:
 
     def _task(self, task_id: int) -> tuple[OpenCase, dict[str, Any]]:
         """Take up a task and its case, the case locked first (the other order deadlocks on PostgreSQL)."""
-        if not isinstance(task_id, int):
-            raise TaskNotFound(task=task_id)
         found = self._connection.execute(
             sa.select(case_file, *(column.label(f"task_{column.name}") for column in task.c))
             .join(task, task.c.case_id == case_file.c.id)
@@ -408,7 +419,9 @@ class Work:
             raise TaskNotFound(task=task_id)
         row = {column.name: found[f"task_{column.name}"] for column in task.c}
         self.attempt["case"] = row["case_id"]
-        if row["organisation"] != self.organisation_id or (row["seat"] not in self._seats and not self._may_see(row["case_id"], row["organisation"])):
+        if row["organisation"] != self.organisation_id or (
+            row["seat"] not in self._seats and not self._may_see(row["case_id"], row["organisation"])
+        ):
             raise TaskNotFound(task=task_id)
         if row["state"] == "cancelled":
             raise TaskClosed(task=task_id, at=japanese(row["closed_at"]))
@@ -422,11 +435,13 @@ class Work:
 
     # ---------------------------------------------------------------- may they?
 
-    def _act_on(self, case: OpenCase, row: Mapping[str, Any]) -> str:
+    def _act_on(self, case: OpenCase, row: Row) -> str:
         """The seat from which the actor does a task."""
         if self._seat is not None and self._seat not in self._seats:
             raise NotYourSeat(seat=self._seat, seat_name=case.organisation.seat_name(self._seat))
-        if row["seat"] not in self._seats or (self._seat is not None and self._seat != row["seat"] and not row["seat"].startswith("person:")):
+        if row["seat"] not in self._seats or (
+            self._seat is not None and self._seat != row["seat"] and not row["seat"].startswith("person:")
+        ):
             raise NotYourTask(task=row["id"], seat_name=case.organisation.seat_name(row["seat"]))
         if row["claimed_by"] not in (None, self.person):
             who = people.names(self._connection, [row["claimed_by"]]).get(row["claimed_by"], "")
@@ -445,7 +460,9 @@ class Work:
         """The seat a note or attachment is made from: the one named, or one that sees the case."""
         if self._seat is not None:
             return self._seat_among(set(self._seats) if self._seat in self._seats else {self._seat})
-        sees = set(self._connection.scalars(sa.select(case_seat.c.seat).where(case_seat.c.case_id == case.id, case_seat.c.seat.in_(self._seats))))
+        sees = set(
+            self._connection.scalars(sa.select(case_seat.c.seat).where(case_seat.c.case_id == case.id, case_seat.c.seat.in_(self._seats)))
+        )
         return next((seat for seat in sorted(sees) if not seat.startswith("person:")), f"person:{self.person}")
 
     def _check_same_person(self, case: OpenCase, node: Node) -> None:
@@ -456,7 +473,10 @@ class Work:
         prefix = node.id.removesuffix(node.element)
         rows = self._connection.execute(
             sa.select(task.c.name).where(
-                task.c.case_id == case.id, task.c.state == "done", task.c.closed_by == self.person, task.c.node.in_([prefix + other for other in others])
+                task.c.case_id == case.id,
+                task.c.state == "done",
+                task.c.closed_by == self.person,
+                task.c.node.in_([prefix + other for other in others]),
             )
         ).first()
         if rows is not None:
@@ -482,8 +502,8 @@ class Work:
     def _check_version(self, case: OpenCase, version: int, answers: Mapping[str, Any]) -> None:
         """Refuse to overwrite a fact that somebody changed after the actor's page was made; other changes do not matter."""
         since = self._connection.scalars(
-            sa.select(history.history.c.data).where(
-                history.history.c.case_id == case.id, history.history.c.chain == f"case:{case.id}", history.history.c.seq > 0
+            sa.select(history_table.c.data).where(
+                history_table.c.case_id == case.id, history_table.c.chain == f"case:{case.id}", history_table.c.seq > 0
             )
         )
         for text in since:
@@ -514,7 +534,7 @@ class Work:
 
     # ---------------------------------------------------------------- record
 
-    def _entry(self, tag: str, node: Node | None, data: dict[str, Any], seat: str | None, row: Mapping[str, Any] | None = None) -> history.Entry:
+    def _entry(self, tag: str, node: Node | None, data: dict[str, Any], seat: str | None, row: Row | None = None) -> history.Entry:
         return history.Entry(
             tag,
             self._now,
@@ -527,7 +547,7 @@ class Work:
             data,
         )
 
-    def _finish_task(self, row: Mapping[str, Any], state: str, seat: str) -> None:
+    def _finish_task(self, row: Row, state: str, seat: str) -> None:
         """Close the task row under its version: the second of two simultaneous completions finds it changed."""
         updated = self._connection.execute(
             task.update()
@@ -549,20 +569,22 @@ class Work:
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[Any]]:
     """fact -> [old, new] for every fact that differs."""
-    return {name: [before.get(name), after.get(name)] for name in sorted(before.keys() | after.keys()) if before.get(name) != after.get(name)}
+    return {
+        name: [before.get(name), after.get(name)] for name in sorted(before.keys() | after.keys()) if before.get(name) != after.get(name)
+    }
 
 
 def recorded_clauses(connection: sa.Connection, case_id: int) -> dict[str, tuple[datetime, str]]:
     """clause id -> (when, by whom) of the last act that recorded it."""
     done: dict[str, tuple[datetime, str]] = {}
     rows = connection.execute(
-        sa.select(history.history.c.clause, history.history.c.at, history.history.c.person)
+        sa.select(history_table.c.clause, history_table.c.at, history_table.c.person)
         .where(
-            history.history.c.case_id == case_id,
-            history.history.c.clause.is_not(None),
-            history.history.c.tag.in_(("case.started", "task.completed", "action.done")),
+            history_table.c.case_id == case_id,
+            history_table.c.clause.is_not(None),
+            history_table.c.tag.in_(("case.started", "task.completed", "action.done")),
         )
-        .order_by(history.history.c.id)
+        .order_by(history_table.c.id)
     )
     for row in rows:
         for clause in row.clause.split(","):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, Flask, current_app, flash, g, jsonify, redirect, render_template, request, session, url_for
@@ -16,6 +17,16 @@ auth = Blueprint("auth", __name__)
 
 #: What may be asked for without signing in; every other endpoint is refused by default.
 PUBLIC = frozenset({"auth.login", "auth.sign_in", "static", "help.healthz"})
+
+
+@dataclass(frozen=True)
+class DemoAccount:
+    """An account offered on the sign-in page of the demo."""
+
+    person: str
+    name: str
+    unit_name: str
+    seat_names: tuple[str, ...]
 
 
 class SignedIn(UserMixin):  # type: ignore[misc]
@@ -69,7 +80,7 @@ def register(app: Flask) -> None:
 
 def _login_page(status: int, error: str = "", person: str = "") -> tuple[str, int]:
     demo = current_app.config["TADACHI_DEMO"]
-    accounts = engine().demo_accounts() if demo else ()
+    accounts = _demo_accounts() if demo else ()
     chosen = request.args.get("as", "") if demo else ""
     password = current_app.config["TADACHI_DEMO_PASSWORD"] if demo else ""
     target = own_path(request.values.get("next"))
@@ -77,6 +88,20 @@ def _login_page(status: int, error: str = "", person: str = "") -> tuple[str, in
         render_template("login.html", error=error, person=person or chosen, accounts=accounts, demo_password=password, prefill=bool(chosen), target=target),
         status,
     )
+
+
+def _demo_accounts() -> tuple[DemoAccount, ...]:
+    """Every account of the demo, in the offices' order of units."""
+    accounts = []
+    for office in engine().organisations.values():
+        order = {unit: number for number, unit in enumerate(office.units)}
+        for person, name, seats in engine().people_of(office.id):
+            if not seats:
+                continue
+            unit = seats[0].partition("@")[2]
+            unit_name = office.units[unit].name if unit in office.units else office.name
+            accounts.append((order.get(unit, len(order)), DemoAccount(person, name, unit_name, tuple(office.seat_name(seat) for seat in seats))))
+    return tuple(account for _, account in sorted(accounts, key=lambda pair: pair[0]))
 
 
 @auth.get("/login")
@@ -134,7 +159,6 @@ def change_password() -> Any:
     except (FormInvalid, SignInRefused, Locked) as error:
         fields = getattr(error, "fields", {})
         return render_template("account.html", errors=fields, summary="" if fields else error.text), status_of(error) if fields else 422
-    engine().end_sessions_of(person)
-    _begin(person)
+    engine().end_sessions_of(person, keep=current_user.get_id())
     flash("パスワードを変更しました。ほかの端末でのログインは終了しました。", "success")
     return redirect(url_for("auth.account"), 303)

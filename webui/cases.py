@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import re
 from collections.abc import Callable
-from datetime import date, datetime
 from typing import Any
 
 from flask import Blueprint, abort, flash, jsonify, redirect, render_template, request, send_file, url_for
 from werkzeug.wrappers import Response
 
-from engine import CaseHead, Conflict, FormInvalid, Invalid, NotAllowed
+from engine import CaseHead, Conflict, FormInvalid, Invalid, NotAllowed, Paper
 from webui.errors import status_of
 from webui.formatting import safe_name
 from webui.incoming import Answers, chosen_seat, engine, posted_answers, posted_text, query_text, sent_files, viewer
@@ -240,6 +238,12 @@ def _find(number: str) -> CaseHead | None:
 # ---------------------------------------------------------------- files
 
 
+@cases.get("/cases/<id:case_id>/attachments")
+def attach_form(case_id: int) -> str:
+    """The form for files."""
+    return render_template("case_attach.html", page=engine().case(viewer(), case_id), problem="", errors={}, typed={})
+
+
 @cases.post("/cases/<id:case_id>/attachments")
 def attach(case_id: int) -> Any:
     """Attach the chosen files."""
@@ -267,7 +271,7 @@ def attachment(attachment_id: int) -> Response:
 # ---------------------------------------------------------------- papers
 
 
-def _paper(case_id: int, paper_id: str) -> Any:
+def _paper(case_id: int, paper_id: str) -> Paper:
     return engine().paper(viewer(), case_id, paper_id, index=request.args.get("index", type=int))
 
 
@@ -284,21 +288,12 @@ def paper_pdf(case_id: int, paper_id: str) -> Response:
     from webui.pdf import render_pdf  # drawing is imported only where it is asked for
 
     made = _paper(case_id, paper_id)
-    name = safe_name(f"{getattr(made, 'number', '') or case_id}_{made.title}.pdf")
+    name = safe_name(f"{made.number or case_id}_{made.title}.pdf")
     return send_file(io.BytesIO(render_pdf(made)), mimetype="application/pdf", as_attachment=True, download_name=name)
 
 
 @cases.get("/cases/<id:case_id>/papers/<paper_id>.json")
 def paper_json(case_id: int, paper_id: str) -> Response:
     """The paper as data."""
-    return jsonify(_plain(_paper(case_id, paper_id)))
+    return jsonify(_paper(case_id, paper_id).as_json())
 
-
-def _plain(value: Any) -> Any:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {item.name: _plain(getattr(value, item.name)) for item in dataclasses.fields(value)}
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value.isoformat() if isinstance(value, datetime | date) else value

@@ -8,7 +8,7 @@ from flask import Blueprint, abort, flash, jsonify, redirect, render_template, r
 from werkzeug.wrappers import Response
 
 from engine import Conflict, FormInvalid, Invalid, NotAllowed, StaleVersion, TadachiError
-from webui.errors import status_of, wants_json
+from webui.errors import status_of
 from webui.incoming import Answers, chosen_seat, engine, posted_answers, posted_case, posted_text, posted_version, sent_files, viewer
 
 tasks = Blueprint("tasks", __name__, url_prefix="/tasks/<id:task_id>")
@@ -79,7 +79,7 @@ def complete(task_id: int) -> Any:
             work.complete(task_id, answers, version=version)
             if case_id is not None:
                 for file in files:
-                    work.attach(case_id, file.name, file.data)
+                    work.attach(case_id, file.name, file.data, task_id=task_id)
     except (Invalid, NotAllowed, Conflict) as error:
         return _again(task_id, error, answers=answers)
     return _done("処理を完了しました。次に進んだ先は、下の「いま誰のところにあるか」で確かめられます。", case_id)
@@ -120,7 +120,7 @@ def discard_draft(task_id: int) -> Response:
 def keep_draft(about: str, back: str) -> Any:
     """Save the posted answers as the viewer's draft and answer as the caller asked: a page again, or JSON for the autosave."""
     engine().save_draft(viewer(), about, posted_answers())
-    if wants_json():
+    if "text/html" not in request.headers.get("Accept", ""):  # the autosave of the pages' script
         return jsonify(saved_at=viewer().at.isoformat())
     flash("下書きを保存しました。まだ提出されていません。", "info")
     return redirect(back, 303)
@@ -144,7 +144,7 @@ def attach(task_id: int) -> Any:
             raise FormInvalid({"_files": "添付するファイルを選んでください。"})
         with engine().work(by=viewer().person, seat=chosen_seat()) as work:
             for file in files:
-                work.attach(case_id, file.name, file.data)
+                work.attach(case_id, file.name, file.data, task_id=task_id)
         if any(answers.values()):
             engine().save_draft(viewer(), f"task:{task_id}", answers)
     except (Invalid, NotAllowed, Conflict) as error:

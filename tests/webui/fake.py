@@ -7,10 +7,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import engine as face
+from engine.papers import Section
 
 NOW = datetime(2026, 11, 20, 8, 30, tzinfo=UTC)  # Friday 17:30 in Japan
 
@@ -75,6 +77,13 @@ START_FIELDS = (
 CLAUSES = (
     face.ClauseShown("ISA-25-3b", "第25条第3項ただし書", "特に重大な事案だと認めるときは、調査の結果を待たず、直ちに部課等保護管理者へ報告します。", "直ちに"),
     face.ClauseShown("ISA-25-3a", "第25条第3項", "発生した経緯と被害の状況を調べて、部課等保護管理者へ報告します。", ""),
+)
+
+
+SEAT_NAMES = {seat: label for _, seats in PEOPLE.values() for seat, label, _ in seats}
+UNIT_NAMES = {"isa": "出入国在留管理庁", "immigration": "出入国管理部", "adjudication": "審判課", "general_affairs": "総務課"}
+OFFICE = SimpleNamespace(
+    id="isa", name="出入国在留管理庁", units={id: SimpleNamespace(id=id, name=name) for id, name in UNIT_NAMES.items()}, seat_name=SEAT_NAMES.__getitem__
 )
 
 
@@ -148,7 +157,7 @@ class FakeEngine:
     sessions: dict[str, str] = field(default_factory=dict)
     read: list[Any] = field(default_factory=list)
     empty: bool = False
-    organisations: Mapping[str, Any] = field(default_factory=lambda: {"isa": SimpleNamespace(name="出入国在留管理庁", short="入管庁")})
+    organisations: Mapping[str, Any] = field(default_factory=lambda: {"isa": OFFICE})
 
     # accounts
 
@@ -159,11 +168,8 @@ class FakeEngine:
         held = tuple(face.SeatHeld(seat, label, kind, date(2026, 4, 1), date(2026, 11, 30) if kind == "acting" else None) for seat, label, kind in seats)
         return face.Viewer(person, name, "isa", held, NOW)
 
-    def demo_accounts(self) -> tuple[Any, ...]:
-        return tuple(
-            SimpleNamespace(person=person, name=name, unit_name=seats[0][1].split()[0], seat_names=tuple(seat[1] for seat in seats))
-            for person, (name, seats) in PEOPLE.items()
-        )
+    def people_of(self, organisation: str) -> tuple[Any, ...]:
+        return tuple((person, name, tuple(seat for seat, _, _ in seats)) for person, (name, seats) in PEOPLE.items())
 
     def sign_in(self, person: str, password: str) -> str:
         if person == "locked":
@@ -183,8 +189,8 @@ class FakeEngine:
     def end_session(self, token: str) -> None:
         self.sessions.pop(token, None)
 
-    def end_sessions_of(self, person: str) -> None:
-        self.sessions = {token: owner for token, owner in self.sessions.items() if owner != person}
+    def end_sessions_of(self, person: str, keep: str | None = None) -> None:
+        self.sessions = {token: owner for token, owner in self.sessions.items() if owner != person or token == keep}
 
     def change_password(self, person: str, old: str, new: str) -> None:
         if old != PASSWORD:
@@ -280,18 +286,18 @@ class FakeEngine:
 
     def diagram(self, viewer: Any, case_id: int, path: str = "") -> str:
         self.case(viewer, case_id)
-        return '<?xml version="1.0"?><definitions/>'
+        return (Path(__file__).parents[2] / "bpmn" / "isa" / "incident.bpmn").read_text(encoding="utf-8")
 
     def diagram_state(self, viewer: Any, case_id: int, path: str = "") -> Any:
         return {
-            "report": {"state": "done", "label": "第一報を入れる：11月18日 審判課 職員", "count": 1, "calls": None},
-            "assess": {"state": "overdue", "label": "重大性を判断する：審判課 保護管理者", "count": 1, "calls": None},
-            "commission": {"state": "current", "label": "委員会への報告", "count": 2, "calls": "commission"},
+            "contain_at_once": {"state": "done", "label": "直ちに拡大を防ぐ", "count": 1, "calls": None},
+            "assess_gravity": {"state": "overdue", "label": "重大性を判断する", "count": 1, "calls": None},
+            "investigate": {"state": "current", "label": "経緯と被害を調べる", "count": 2, "calls": None},
         }
 
     def attachment(self, viewer: Any, attachment_id: int) -> Any:
         if attachment_id != 3:
-            raise face.AttachmentNotFound(attachment=attachment_id)
+            raise face.NotFound
         return replace(FILES[0], name="../../etc/回収\u202e確認書.pdf", media_type="text/html"), b"<script>alert(1)</script>"
 
     def save_draft(self, viewer: Any, about: str, answers: Any) -> None:
@@ -299,9 +305,6 @@ class FakeEngine:
             self.drafts[about] = answers
         else:
             self.drafts.pop(about, None)
-
-    def load_draft(self, viewer: Any, about: str) -> Any:
-        return self.drafts.get(about)
 
     def notices(self, viewer: Any, *, unread_only: bool = False, limit: int = 50) -> Any:
         rows = (
@@ -316,6 +319,17 @@ class FakeEngine:
 
     def outbox(self, organisation: str, limit: int = 100) -> Any:
         return self.notices(None)[0]
+
+    def paper(self, viewer: Any, case_id: int, paper_id: str, *, index: int | None = None) -> Any:
+        if paper_id != "commission_report":
+            raise face.NotFound
+        sections = (
+            Section("1", "概要", ("窓口で、別の申請者の申請書の写しを誤って交付した。",)),
+            Section("2", "漏えい等が発生した個人データの項目", rows=(("含まれる情報", "氏名、国籍"), ("要配慮個人情報", "含む"))),
+            Section("5", "二次被害又はそのおそれの有無及びその内容", complete=False, missing="二次被害の有無を確かめてください。"),
+            Section("10", "経過", columns=("日時", "できごと"), rows=(("11月18日", "第一報"), ("11月19日", "回収"))),
+        )
+        return face.Paper("commission_report", "漏えい等報告書（速報）", "出入国在留管理庁", "個人情報保護委員会", "入管漏えい令8-0007", date(2026, 11, 20), sections, notes=("速報の目安は11月22日です。",), missing=("5 二次被害",), complete=False, sender="出入国在留管理庁長官")
 
     # acts
 

@@ -1,0 +1,275 @@
+"""Scenarios: a case told as a list of steps (YAML beside the diagram), played on the real engine with a clock that is moved."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+import yaml
+
+from engine import people
+from engine.clock import JST, SetClock, civil_day
+from engine.errors import Finding, Refused, TadachiError
+from engine.model import Row, case_file, job, statutory_clock, task
+from engine.timers import add_duration
+
+if TYPE_CHECKING:
+    from engine.service import Engine
+
+_MOMENT = re.compile(r"@(now|today)(?:([+-])(P\S+))?")
+VERBS = ("complete", "act", "send_back", "claim", "note", "withdraw", "passes", "expect")
+MAX_JOBS = 10_000
+
+
+class ScenarioBroken(Refused):
+    """The file is not a scenario."""
+
+    message = "シナリオを読めません。"
+
+
+class ScenarioFailed(TadachiError):
+    """The case did not go the way the scenario tells."""
+
+    message = "シナリオ「{title}」の{number}番目（{step}）：{why}"
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A scenario as read. `steps` are mappings with exactly one verb of VERBS each."""
+
+    title: str
+    process: str
+    starts: datetime
+    start: Mapping[str, Any]
+    steps: tuple[Mapping[str, Any], ...]
+
+
+def load(path: Path) -> Scenario:
+    """Read a scenario.
+
+    Raises:
+        ScenarioBroken: with every fault found.
+    """
+    findings: list[Finding] = []
+    try:
+        data = yaml.safe_load(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ScenarioBroken([Finding("yaml", f"YAMLとして読めません：{error}", file=path.name)]) from None
+    if not isinstance(data, dict):
+        raise ScenarioBroken([Finding("yaml", "見出し（title, process, starts, start, steps）がありません。", file=path.name)])
+    for name in ("title", "process", "starts", "start", "steps"):
+        if name not in data:
+            findings.append(Finding("missing", f"「{name}」がありません。", file=path.name))
+    steps = data.get("steps") or []
+    for number, step in enumerate(steps, 1):
+        if not isinstance(step, dict) or sum(verb in step for verb in VERBS) != 1:
+            findings.append(Finding("step", f"{number}番目のステップには {'・'.join(VERBS)} のどれか一つが要ります。", file=path.name))
+    if findings:
+        raise ScenarioBroken(findings)
+    starts = data["starts"]
+    instant = starts if isinstance(starts, datetime) else datetime.fromisoformat(str(starts))
+    return Scenario(data["title"], data["process"], instant if instant.tzinfo else instant.replace(tzinfo=JST), data["start"], tuple(steps))
+
+
+class Player:
+    """Plays scenarios on an engine whose clock can be moved."""
+
+    def __init__(
+        self, engine: Engine, clock: SetClock, organisation: str, say: Callable[[str], None] | None = None, limit: datetime | None = None
+    ) -> None:
+        self._limit = limit
+        self._engine = engine
+        self._clock = clock
+        self._office = engine.organisation(organisation)
+        self._say = say or (lambda _text: None)
+
+    def play(self, scenario: Scenario, *, starts: datetime | None = None, until: str | None = None) -> int:
+        """Play a scenario from its start, or from another instant; stop before the step marked `stage: <until>`.
+
+        Returns:
+            the case's id.
+
+        Raises:
+            ScenarioFailed: a step was refused or an expectation did not hold.
+        """
+        self._move_to(starts or scenario.starts)
+        seat = self._seat(scenario.start["by"], {})
+        with self._engine.work(by=self._person(seat), seat=seat) as work:
+            case_id = work.start(scenario.process, self._values(scenario.start.get("answers") or {}))
+        self._say(f"{self._when()} {self._office.seat_name(seat)}：開始")
+        for number, step in enumerate(scenario.steps, 1):
+            if until is not None and step.get("stage") == until:
+                break
+            verb = next(verb for verb in VERBS if verb in step)
+            try:
+                self._step(case_id, verb, step)
+            except ScenarioFailed:
+                raise
+            except TadachiError as error:
+                raise ScenarioFailed(title=scenario.title, number=number, step=f"{verb} {step[verb]}", why=error.text) from error
+            except _Unexpected as error:
+                raise ScenarioFailed(title=scenario.title, number=number, step=f"{verb} {step[verb]}", why=str(error)) from None
+        return case_id
+
+    def _step(self, case_id: int, verb: str, step: Mapping[str, Any]) -> None:
+        if "at" in step:
+            self._move_to(_instant(step["at"]))
+        if "after" in step:
+            self._pass(step["after"])
+        if verb == "passes":
+            self._pass(step["passes"])
+            return
+        if verb == "expect":
+            self._expect(case_id, step["expect"])
+            return
+        answers = self._values(step.get("answers") or {})
+        if verb in ("complete", "send_back", "claim"):
+            for row in self._tasks(case_id, step[verb], bool(step.get("each"))):
+                seat = row["seat"] if "by" not in step else self._seat(step["by"], self._facts(case_id))
+                with self._engine.work(by=self._person(seat), seat=None if seat.startswith("person:") else seat) as work:
+                    if verb == "complete":
+                        work.complete(row["id"], answers)
+                    elif verb == "claim":
+                        work.claim(row["id"])
+                    else:
+                        work.send_back(row["id"], step["reason"], step.get("to"))
+                self._say(f"{self._when()} {self._office.seat_name(seat)}：{row['name']}（{verb}）")
+        else:
+            seat = self._seat(step["by"], self._facts(case_id))
+            with self._engine.work(by=self._person(seat), seat=None if seat.startswith("person:") else seat) as work:
+                if verb == "act":
+                    work.act(case_id, step["act"], answers)
+                elif verb == "note":
+                    work.note(case_id, step["note"])
+                else:
+                    work.withdraw(case_id, step["withdraw"])
+            self._say(f"{self._when()} {self._office.seat_name(seat)}：{step[verb]}")
+        self._run_due()
+
+    # ---------------------------------------------------------------- time
+
+    def _when(self) -> str:
+        return f"{self._clock.now().astimezone(JST):%Y-%m-%d %H:%M}"
+
+    def _pass(self, text: Any) -> None:
+        moved = add_duration(str(text), self._clock.now())
+        if moved is None:
+            raise _Unexpected(f"期間「{text}」を読めません。")
+        self._move_to(moved)
+
+    def _move_to(self, target: datetime) -> None:
+        """Move the clock, stopping at every due instant on the way so that timers and reminders happen when they would."""
+        if self._limit is not None:
+            target = min(target, self._limit)
+        for _ in range(MAX_JOBS):
+            with self._engine.reading() as connection:
+                due = connection.scalar(sa.select(sa.func.min(job.c.run_at)).where(job.c.run_at <= target))
+            if due is None:
+                break
+            if due > self._clock.now():
+                self._clock.set(due)
+            self._run_due()
+        self._clock.set(max(target, self._clock.now()) if target >= self._clock.now() else target)
+
+    def _run_due(self) -> None:
+        while self._engine.run_due(limit=500):
+            pass
+
+    # ---------------------------------------------------------------- who and what
+
+    def _facts(self, case_id: int) -> Mapping[str, Any]:
+        with self._engine.reading() as connection:
+            return dict(json.loads(connection.scalar(sa.select(case_file.c.facts).where(case_file.c.id == case_id)) or "{}"))
+
+    def _seat(self, group: str, facts: Mapping[str, Any]) -> str:
+        if group == "reporter":
+            return f"person:{facts['reporter']}"
+        role, _, where = group.partition("@")
+        unit = self._office.id if where == "organisation" else str(facts.get(where) or where)
+        seat = self._office.resolve(role, unit, civil_day(self._clock.now()))
+        if seat is None:
+            raise _Unexpected(f"「{group}」の役がありません。")
+        return seat
+
+    def _person(self, seat: str) -> str:
+        if seat.startswith("person:"):
+            return seat.removeprefix("person:")
+        with self._engine.reading() as connection:
+            found = people.holders(connection, self._office.id, [seat], civil_day(self._clock.now()))
+        if not found:
+            raise _Unexpected(f"「{self._office.seat_name(seat)}」に就いている人がいません。")
+        return min(found, key=lambda holder: holder.kind != "main").person
+
+    def _tasks(self, case_id: int, element: str, each: bool) -> Sequence[Row]:
+        with self._engine.reading() as connection:
+            rows = connection.execute(
+                sa.select(task).where(task.c.case_id == case_id, task.c.state == "open").order_by(task.c.id)
+            ).mappings().all()  # fmt: skip
+        found = [row for row in rows if row["node"] == element or row["node"].rsplit("/", 1)[-1] == element]
+        if not found:
+            raise _Unexpected(f"「{element}」は待っていません（待っているもの：{'、'.join(row['node'] for row in rows) or 'なし'}）。")
+        return found if each else found[:1]
+
+    def _values(self, answers: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: self._value(value) for name, value in answers.items()}
+
+    def _value(self, value: Any) -> Any:
+        """`@now`, `@now-PT30M`, `@today`, `@today+P3D` mean moments relative to the scenario's clock, so that a scenario can be played on any day."""
+        if isinstance(value, list):
+            return [self._value(item) for item in value]
+        if isinstance(value, dict):
+            return {name: self._value(item) for name, item in value.items()}
+        match = _MOMENT.fullmatch(value) if isinstance(value, str) else None
+        if match is None:
+            return value.isoformat() if isinstance(value, datetime) else str(value) if hasattr(value, "isoformat") else value
+        now = self._clock.now().astimezone(JST)
+        moved = now
+        if match[3]:
+            later = add_duration(match[3], now)
+            if later is None:
+                raise _Unexpected(f"「{value}」を読めません。")
+            moved = later if match[2] == "+" else now - (later - now)
+        return moved.date().isoformat() if match[1] == "today" else moved.isoformat(timespec="minutes")
+
+    # ---------------------------------------------------------------- expectations
+
+    def _expect(self, case_id: int, wanted: Mapping[str, Any]) -> None:
+        with self._engine.reading() as connection:
+            row = connection.execute(sa.select(case_file).where(case_file.c.id == case_id)).mappings().one()
+            nodes = connection.scalars(sa.select(task.c.node).where(task.c.case_id == case_id, task.c.state == "open")).all()
+            clocks = dict(
+                connection.execute(
+                    sa.select(statutory_clock.c.clock, statutory_clock.c.due_on).where(statutory_clock.c.case_id == case_id)
+                ).tuples()
+            )
+        facts = self._facts(case_id)
+        for key, value in wanted.items():
+            if key == "waits_at":
+                found: Any = sorted(node.rsplit("/", 1)[-1] for node in nodes)
+                value = sorted(value)
+            elif key == "outcome":
+                found = row["outcome"]
+            elif key == "facts":
+                found = {name: facts.get(name) for name in value}
+            elif key == "clocks":
+                found = {name: clocks[name].isoformat() if name in clocks else None for name in value}
+                value = {name: str(day) if day is not None else None for name, day in value.items()}
+            else:
+                raise _Unexpected(f"「{key}」は確かめられません。")
+            if found != value:
+                raise _Unexpected(f"{key} は {value} のはずが {found} です。")
+
+
+class _Unexpected(Exception):
+    """A step cannot be done or an expectation does not hold; turned into ScenarioFailed with its place."""
+
+
+def _instant(value: Any) -> datetime:
+    instant = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+    return instant if instant.tzinfo else instant.replace(tzinfo=JST)

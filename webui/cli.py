@@ -1,0 +1,445 @@
+"""The command `tadachi`: sets up, serves and works an installation, and does the same acts as the pages, for people and scripts."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+import engine as core
+from engine import JST, Engine, Settings, TadachiError
+from webui import demo as demonstration
+from webui import serving
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class Refusals(click.Group):
+    """Turns every refusal of the engine into its Japanese sentence and exit status 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except TadachiError as error:
+            click.echo(f"エラー：{error.text}", err=True)
+            sys.exit(1)
+
+
+@click.group(cls=Refusals, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Tadachi：個人情報の事案と承認手続のワークフロー。
+
+    設定は環境変数（TADACHI_DATABASE, TADACHI_SMTP, TADACHI_URL など）で変えられます。
+    """
+
+
+def _engine() -> Engine:
+    return Engine.from_environment()
+
+
+def _plain(value: Any) -> Any:
+    """Data for JSON: dataclasses as objects, instants in Japanese time."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {item.name: _plain(getattr(value, item.name)) for item in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, datetime):
+        return value.astimezone(JST).isoformat(timespec="seconds")
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _print_json(value: Any) -> None:
+    click.echo(json.dumps(_plain(value), ensure_ascii=False, indent=2))
+
+
+def _day(_context: click.Context, _parameter: click.Parameter, value: str) -> date:
+    try:
+        return core.parse_day(value)
+    except ValueError:
+        raise click.BadParameter(f"日付「{value}」を読めません（例：2026-12-01、令和8年12月1日）。") from None
+
+
+def _acting(command: Command) -> Command:
+    """--as and --seat: who acts, and from which seat; recorded as made there."""
+    command = click.option("--seat", metavar="役@部署", help="どの役として行うか（省くと、その処理の役）。")(command)
+    return click.option("--as", "person", required=True, metavar="利用者ID", help="誰が行うか。")(command)
+
+
+def _answering(command: Command) -> Command:
+    """--answers and --set: what is entered."""
+    command = click.option("--set", "pairs", multiple=True, metavar="項目=値", help="入力項目。繰り返せます。値は JSON でも書けます。")(
+        command
+    )
+    return click.option("--answers", type=click.File("r", encoding="utf-8"), help="入力項目の JSON ファイル（- は標準入力）。")(command)
+
+
+def _answers(file: Any, pairs: tuple[str, ...]) -> dict[str, Any]:
+    found: Any = {}
+    if file is not None:
+        try:
+            found = json.load(file)
+        except json.JSONDecodeError as error:
+            raise click.BadParameter(f"JSON として読めません（{error.lineno}行目）。", param_hint="--answers") from None
+        if not isinstance(found, dict):
+            raise click.BadParameter("項目と値の組（JSON のオブジェクト）を渡してください。", param_hint="--answers")
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals:
+            raise click.BadParameter(f"「{pair}」は「項目=値」の形ではありません。", param_hint="--set")
+        try:
+            found[name] = json.loads(text)
+        except json.JSONDecodeError:
+            found[name] = text
+    return dict(found)
+
+
+def _case_id(engine: Engine, person: str, case: str) -> int:
+    """A case by id or by number, among those the person may see."""
+    if case.isdigit():
+        return int(case)
+    heads, _ = engine.cases(engine.viewer(person), text=case, limit=200)
+    for head in heads:
+        if head.number == case:
+            return head.id
+    raise core.CaseNotFound(case=case)
+
+
+# -------------------------------------------------------------------- setting up and running
+
+
+@main.command()
+@click.option("--organisation", required=True, help="機関のフォルダー名（例：isa）。")
+@click.option("--admin", default="admin", show_default=True, help="最初の管理者の利用者ID。")
+@click.option("--name", default="システム管理者", show_default=True, help="管理者の表示名（職名）。")
+@click.password_option("--password", help="管理者のパスワード（12文字以上）。")
+def init(organisation: str, admin: str, name: str, password: str) -> None:
+    """データベースを作り、機関の手続と最初の管理者を登録します（デモのデータは入りません）。"""
+    core.check_new_password(password, admin)
+    engine = _engine()
+    office = engine.organisation(organisation)
+    engine.migrate()
+    engine.register(admin, organisation, name, email=None, password_hash=core.hash_password(password))
+    engine.appoint(admin, f"administrator@{office.id}")
+    stored = engine.deploy(organisation, admin)
+    click.echo(f"{office.name}：管理者「{admin}」を登録し、手続{len(stored)}件を施行しました。")
+
+
+@main.command()
+def migrate() -> None:
+    """データベースをこの版の形にします。"""
+    _engine().migrate()
+    click.echo("データベースは最新の形です。")
+
+
+@main.command()
+@click.option("--organisation", required=True, help="機関のフォルダー名。")
+@click.option("--as", "person", required=True, metavar="利用者ID", help="誰が施行するか。")
+def deploy(organisation: str, person: str) -> None:
+    """機関のフォルダーの図と決定表を確かめ、変わったものを新しい版として施行します。"""
+    engine = _engine()
+    engine.viewer(person)
+    stored = engine.deploy(organisation, person)
+    for process_id, version in stored:
+        click.echo(f"{process_id} 第{version}版")
+    if not stored:
+        click.echo("変わった手続はありません。")
+
+
+@main.command()
+@click.option("--demo", is_flag=True, help="デモの機関・利用者・案件を用意して始めます。")
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8000, show_default=True)
+def run(demo: bool, host: str, port: int) -> None:
+    """画面とワーカーを一つのプロセスで動かします。"""
+    settings = Settings.from_environment()
+    engine = Engine(dataclasses.replace(settings, demo=True) if demo else settings)
+    engine.migrate()
+    if demo:
+        made = demonstration.prepare(engine)
+        click.echo("デモのデータを作りました。" if made else "前回のデモのデータをそのまま使います（作り直すには make demo-reset）。")
+    serving.run(engine, host, port, worker=True, say=click.echo)
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8000, show_default=True)
+def serve(host: str, port: int) -> None:
+    """画面だけを動かします。"""
+    serving.run(_engine(), host, port, worker=False, say=click.echo)
+
+
+@main.command()
+def worker() -> None:
+    """ワーカー（期限・督促・通知）だけを動かします。"""
+    serving.work(_engine(), say=click.echo)
+
+
+@main.command("demo-reset")
+def demo_reset() -> None:
+    """デモのデータベースを消して、はじめの状態に作り直します。"""
+    settings = dataclasses.replace(Settings.from_environment(), demo=True)
+    demonstration.remove(settings)
+    engine = Engine(settings)
+    engine.migrate()
+    demonstration.prepare(engine)
+    click.echo("デモのデータを作り直しました。")
+
+
+# -------------------------------------------------------------------- acts
+
+
+@main.command()
+@click.argument("process")
+@_acting
+@_answering
+@click.option("--json", "as_json", is_flag=True)
+def start(process: str, person: str, seat: str | None, answers: Any, pairs: tuple[str, ...], as_json: bool) -> None:
+    """手続 PROCESS（例：isa_incident）の案件を始めます。"""
+    engine = _engine()
+    with engine.work(by=person, seat=seat) as work:
+        case_id = work.start(process, _answers(answers, pairs))
+    head = engine.case(engine.viewer(person), case_id).head
+    if as_json:
+        _print_json(head)
+    else:
+        click.echo(f"{head.number}（案件 {head.id}）を開始しました。{head.state_text}")
+
+
+@main.command()
+@click.option("--as", "person", required=True, metavar="利用者ID")
+@click.option("--show", type=click.Choice(["all", "overdue", "today", "mine", "unread"]), default="all", show_default=True)
+@click.option("--limit", default=50, show_default=True)
+@click.option("--json", "as_json", is_flag=True)
+def tasks(person: str, show: str, limit: int, as_json: bool) -> None:
+    """利用者の受信箱（処理待ち）を一覧にします。"""
+    engine = _engine()
+    page = engine.inbox(engine.viewer(person), show=show, limit=limit)
+    if as_json:
+        _print_json(page.rows)
+        return
+    for row in page.rows:
+        due = f"{row.due_at.astimezone(JST):%Y-%m-%d %H:%M}" if row.due_at else "―"
+        late = "【超過】" if row.overdue else ""
+        click.echo(f"{row.task_id:>6}  {row.number}  {row.step}  担当：{row.seat_name}  期限：{due}{late}")
+    click.echo(f"{page.counts.all}件（うち期限超過 {page.counts.overdue}件）")
+
+
+@main.command()
+@click.argument("task_id", type=int)
+@_acting
+def claim(task_id: int, person: str, seat: str | None) -> None:
+    """処理 TASK_ID を引き受けます。"""
+    with _engine().work(by=person, seat=seat) as work:
+        work.claim(task_id)
+    click.echo("引き受けました。")
+
+
+@main.command()
+@click.argument("task_id", type=int)
+@_acting
+def release(task_id: int, person: str, seat: str | None) -> None:
+    """引き受けた処理 TASK_ID を役に戻します。"""
+    with _engine().work(by=person, seat=seat) as work:
+        work.release(task_id)
+    click.echo("引き受けを戻しました。")
+
+
+@main.command()
+@click.argument("task_id", type=int)
+@_acting
+@_answering
+@click.option("--version", type=int, help="画面や show で見た案件の版。後から変わっていれば断ります。")
+def complete(task_id: int, person: str, seat: str | None, answers: Any, pairs: tuple[str, ...], version: int | None) -> None:
+    """処理 TASK_ID を完了します。"""
+    with _engine().work(by=person, seat=seat) as work:
+        work.complete(task_id, _answers(answers, pairs), version)
+    click.echo("完了しました。")
+
+
+@main.command("send-back")
+@click.argument("task_id", type=int)
+@_acting
+@click.option("--reason", required=True, help="理由。")
+@click.option("--to", help="戻す先の要素ID（一つしかなければ省けます）。")
+def send_back(task_id: int, person: str, seat: str | None, reason: str, to: str | None) -> None:
+    """処理 TASK_ID を前の段階へ差し戻します。"""
+    with _engine().work(by=person, seat=seat) as work:
+        work.send_back(task_id, reason, to)
+    click.echo("差し戻しました。")
+
+
+@main.command()
+@click.argument("case")
+@click.argument("action")
+@_acting
+@_answering
+def act(case: str, action: str, person: str, seat: str | None, answers: Any, pairs: tuple[str, ...]) -> None:
+    """案件 CASE（番号かID）で、図が用意する操作 ACTION（例：raise_to_grave）を行います。"""
+    engine = _engine()
+    with engine.work(by=person, seat=seat) as work:
+        work.act(_case_id(engine, person, case), action, _answers(answers, pairs))
+    click.echo("行いました。")
+
+
+@main.command()
+@click.argument("case")
+@_acting
+@click.option("--reason", required=True, help="理由。")
+def withdraw(case: str, person: str, seat: str | None, reason: str) -> None:
+    """自分が報告した案件 CASE を取り下げます。"""
+    engine = _engine()
+    with engine.work(by=person, seat=seat) as work:
+        work.withdraw(_case_id(engine, person, case), reason)
+    click.echo("取り下げました。")
+
+
+@main.command()
+@click.argument("case")
+@click.argument("text")
+@_acting
+def note(case: str, text: str, person: str, seat: str | None) -> None:
+    """案件 CASE の記録にメモ TEXT を加えます。"""
+    engine = _engine()
+    with engine.work(by=person, seat=seat) as work:
+        work.note(_case_id(engine, person, case), text)
+    click.echo("メモを加えました。")
+
+
+@main.command()
+@click.argument("case")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@_acting
+def attach(case: str, file: Path, person: str, seat: str | None) -> None:
+    """案件 CASE に FILE を添付します。"""
+    engine = _engine()
+    with engine.work(by=person, seat=seat) as work:
+        work.attach(_case_id(engine, person, case), file.name, file.read_bytes())
+    click.echo("添付しました。")
+
+
+@main.command()
+@click.argument("case")
+@click.argument("into")
+@_acting
+@click.option("--reason", required=True, help="理由。")
+def merge(case: str, into: str, person: str, seat: str | None, reason: str) -> None:
+    """重複する案件 CASE を案件 INTO に統合します。"""
+    engine = _engine()
+    with engine.work(by=person, seat=seat) as work:
+        work.merge(_case_id(engine, person, case), _case_id(engine, person, into), reason)
+    click.echo("統合しました。")
+
+
+@main.command()
+@click.argument("case")
+@click.option("--as", "person", required=True, metavar="利用者ID", help="誰として見るか。")
+@click.option("--json", "as_json", is_flag=True)
+def show(case: str, person: str, as_json: bool) -> None:
+    """案件 CASE（番号かID）の状況・期限・経過を表示します。"""
+    engine = _engine()
+    viewer = engine.viewer(person)
+    page = engine.case(viewer, _case_id(engine, person, case))
+    if as_json:
+        _print_json(page)
+        return
+    click.echo(f"{page.head.number}  {page.head.title}\n状況：{page.head.state_text}")
+    for clock in page.clocks:
+        words = {"running": "進行中", "overdue": "超過", "met": "済", "late": "済（期限後）", "stopped": "停止"}[clock.state]
+        click.echo(f"法令上の期限：{clock.name} {clock.due_on}まで（{words}、{clock.day}日目）")
+    for step in page.steps:
+        holders = "、".join(step.holders) or "担当者なし"
+        click.echo(f"処理待ち：{step.task_id}  {step.step}  {step.seat_name}（{holders}）{'【超過】' if step.overdue else ''}")
+    for event in page.timeline:
+        click.echo(f"{event.at.astimezone(JST):%Y-%m-%d %H:%M}  {event.seat_name or event.person_name}  {event.text}")
+
+
+# -------------------------------------------------------------------- the law's questions, without a case
+
+
+@main.command()
+@click.option("--organisation", default="isa", show_default=True, help="機関のフォルダー名。")
+@click.option("--facts", "file", required=True, type=click.File("r", encoding="utf-8"), help="事実の JSON ファイル（- は標準入力）。")
+@click.option(
+    "--absent", type=click.Choice(["assumed", "unknown"]), default="assumed", show_default=True, help="書かれていない事実の扱い。"
+)
+@click.option("--json", "as_json", is_flag=True)
+def duties(organisation: str, file: Any, absent: str, as_json: bool) -> None:
+    """事実から、報告・通知の義務を機関の決定表で判定します。
+
+    書かれていない事実は機関の rules.toml の [assumed] の値とみなし、標準エラーに示します。--absent unknown では不明とみなします。
+    """
+    try:
+        facts = json.load(file)
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise click.BadParameter("JSON として読めません。", param_hint="--facts") from None
+    office = core.load_organisation(Settings.from_environment().bpmn / organisation)
+    found, assumed = core.judge(office, facts, core.SystemClock().now(), assume=absent == "assumed")
+    if assumed:
+        click.echo(
+            "書かれていないため、次のとおりとみなしました："
+            + "、".join(f"{k}={json.dumps(v, ensure_ascii=False)}" for k, v in assumed.items()),
+            err=True,
+        )
+    if as_json:
+        _print_json(found)
+        return
+    for name, value in found.items():
+        click.echo(f"{name}: {json.dumps(value, ensure_ascii=False)}")
+
+
+@main.command()
+@click.option("--known", required=True, callback=_day, help="知った日（1日目）。")
+@click.option("--days", required=True, type=click.IntRange(1, 3650), help="日数。")
+@click.option("--organisation", default="isa", show_default=True, help="閉庁日の定めを使う機関。")
+@click.option("--json", "as_json", is_flag=True)
+def due(known: date, days: int, organisation: str, as_json: bool) -> None:
+    """知った日から数えた法令上の期限（末日が閉庁日なら次の開庁日）を計算します。"""
+    office = core.load_organisation(Settings.from_environment().bpmn / organisation)
+    raw = core.guide_day(known, days)
+    limit = core.statutory_due(known, days, office.rules.calendar)
+    if as_json:
+        _print_json({"known": known, "days": days, "raw": raw, "due": limit})
+        return
+    click.echo(limit.isoformat())
+    if raw != limit:
+        why = office.rules.calendar.why_closed(raw)
+        click.echo(f"（{days}日目の {raw} は{why}のため、次の開庁日）", err=True)
+
+
+@main.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--organisation", default="isa", show_default=True)
+def play(files: tuple[Path, ...], organisation: str) -> None:
+    """シナリオ（YAML）を、使い捨てのデータベースと動かせる時計で実際のエンジンに演じさせます。"""
+    for file in files:
+        demonstration.play(file, organisation, say=click.echo)
+        click.echo(f"{file.name}：最後まで通りました。")
+
+
+@main.group()
+def audit() -> None:
+    """記録の確認。"""
+
+
+@audit.command()
+def verify() -> None:
+    """履歴の連鎖を最初から確かめ、合わない場所を示します。"""
+    faults = _engine().verify_history()
+    for fault in faults:
+        click.echo(f"{fault.chain} {fault.seq}: {fault.why}")
+    if faults:
+        sys.exit(1)
+    click.echo("履歴に異常はありません。")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""Runs the pages (waitress) and the worker, together or apart, and stops both cleanly."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from urllib.parse import urlsplit
+
+from waitress import create_server
+
+from engine import Engine, run_forever
+from webui import create_app
+from webui.demo import PASSWORD
+
+THREADS = 16
+
+
+def secret(path: Path) -> bytes:
+    """The key that signs cookies: made once, readable by the owner only, kept across restarts."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_bytes()
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(secrets.token_bytes(32))
+    return path.read_bytes()
+
+
+def _stop_on_signals() -> threading.Event:
+    stop = threading.Event()
+
+    def ask(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, ask)
+    return stop
+
+
+def run(engine: Engine, host: str, port: int, *, worker: bool, say: Callable[[str], None]) -> None:
+    """Serve until a signal; with `worker`, due work runs in a thread beside the pages."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    settings = engine.settings
+    app = create_app(
+        engine,
+        secret_key=secret(settings.secret_file),
+        https=urlsplit(settings.base_url).scheme == "https",
+        demo=settings.demo,
+        demo_password=PASSWORD if settings.demo else "",
+    )
+    server = create_server(app, host=host, port=port, threads=THREADS, ident="")
+    stop = _stop_on_signals()
+    threads = [threading.Thread(target=server.run, name="web", daemon=True)]
+    if worker:
+        threads.append(threading.Thread(target=run_forever, args=(engine, stop, f"{socket.gethostname()}-{os.getpid()}"), name="worker"))
+    for thread in threads:
+        thread.start()
+    say(f"Tadachi：http://{host}:{port} を開いてください（止めるには Ctrl+C）。")
+    if settings.demo:
+        say(f"デモの利用者はログイン画面から選べます。パスワードはすべて「{PASSWORD}」です。")
+    stop.wait()
+    server.close()
+    for thread in threads:
+        thread.join(timeout=10)
+    engine.close()
+
+
+def work(engine: Engine, *, say: Callable[[str], None]) -> None:
+    """Run due work until a signal."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    stop = _stop_on_signals()
+    say("ワーカーを始めました（止めるには Ctrl+C）。")
+    run_forever(engine, stop, f"{socket.gethostname()}-{os.getpid()}")
+    engine.close()
