@@ -215,6 +215,16 @@ draft = Table(
     Column("saved_at", Instant, nullable=False),
 )
 
+# A form that was sent twice (double click, reload) makes one case: the form carries a token, used once.
+submission = Table(
+    "submission",
+    metadata,
+    Column("person", String(64), ForeignKey("person.id"), primary_key=True),
+    Column("token", String(64), primary_key=True),
+    Column("case_id", Id, ForeignKey("case_file.id")),
+    Column("at", Instant, nullable=False),
+)
+
 attachment = Table(
     "attachment",
     metadata,

@@ -229,7 +229,8 @@ def load_templates(office_folder: Path | None = None, common_folder: Path = COMM
 def _not_yet_pattern(phrases: Iterable[str]) -> re.Pattern[str]:
     """A whole text that only says that something is not known: 「原因は現在調査中です。」 but not 「盗難。犯人は不明」."""
     said = "|".join(re.escape(phrase) for phrase in sorted(phrases, key=len, reverse=True)) or "(?!)"
-    return re.compile(rf"[^。、,\n]{{0,20}}(?:{said})(?:のため|のまま|とのこと)?(?:です|である|だ|であります)?[。.\s]*", re.IGNORECASE)
+    before = r"(?:[^。、,\n]{0,12}(?:は|現在|現時点で)、)?[^。、,\n]{0,20}"
+    return re.compile(rf"{before}(?:{said})(?:のため|のまま|とのこと)?(?:です|である|だ|であります)?[。.\s]*", re.IGNORECASE)
 
 
 class _Reader:
@@ -476,6 +477,11 @@ class _Case:
     not_yet: re.Pattern[str]
     values: dict[str, _Value] = field(default_factory=dict)
 
+    @property
+    def held(self) -> frozenset[str]:
+        holds = self.facts.get("holds")
+        return frozenset(map(_text, holds)) if isinstance(holds, (list, tuple, set, frozenset)) else frozenset()
+
     def word(self, table: str, key: Any) -> str:
         return self.words.get(table, {}).get(_text(key), _text(key))
 
@@ -504,12 +510,10 @@ class _Case:
 
     def mynumber(self) -> str:
         """Whether My Number is in it. Nobody having said what the information is leaves it unknown, as the Commission's form reads it."""
-        holds = self.facts.get("holds")
-        held = holds if isinstance(holds, (list, tuple, set, frozenset)) else []
         stated = self.facts.get("mynumber")
-        if "mynumber" in held or stated in ("yes", True):
+        if "mynumber" in self.held or stated in ("yes", True):
             return "yes"
-        return "no" if stated in ("no", False) or (stated is None and held) else "unknown"
+        return "no" if stated in ("no", False) or (stated is None and self.held) else "unknown"
 
 
 def missing_items(facts: Mapping[str, Any], templates: Templates | None = None) -> tuple[str, ...]:
@@ -619,7 +623,6 @@ def _values(
     """Every placeholder's value."""
     facts = case.facts
     undecided = facts.get("unknown")
-    held = facts.get("holds") or ()
     by_number = [case.grounds("mn_rule2", "mn_rule2"), case.words["text"]["guideline"] if facts.get("mn_guideline") == "yes" else ""]
     texts = {
         "office": _text(organisation.name),
@@ -640,7 +643,7 @@ def _values(
         "grounds_mynumber": "\n".join(filter(None, by_number)),
         "undecided": "\n".join(case.word("rule43", number) for number in undecided) if isinstance(undecided, (list, tuple)) else "",
         "withdrawal_grounds": _text(facts.get("withdrawal_reason")) or (case.words["text"]["not_reportable"] if _lifted(facts) else ""),
-        "anonymised_held": "、".join(word for name, word in case.words["anonymised"].items() if name in held),
+        "anonymised_held": "、".join(word for name, word in case.words["anonymised"].items() if name in case.held),
         "person": "",
     }
     if person is not None:

@@ -40,6 +40,16 @@ class Viewer:
 
 
 @dataclass(frozen=True)
+class DemoAccount:
+    """An account of the demonstration, for its sign-in page."""
+
+    person: str
+    name: str
+    unit_name: str
+    seat_names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class ClauseShown:
     """A clause of the office's table."""
 

@@ -35,13 +35,13 @@ from engine.errors import (
     TextTooLong,
     WithdrawNotAllowed,
 )
-from engine.model import Row, attachment, case_file, case_link, case_seat, draft, job, task
+from engine.model import Row, attachment, case_file, case_link, case_seat, draft, job, submission, task
 from engine.model import history as history_table
 from engine.moves import Move, send_back_targets
 from engine.net import Node
 from engine.notices import Told
 from engine.organisation import Organisation
-from engine.store import OpenCase, Writer, next_number, outcome_name, see, step_name, timer_job
+from engine.store import OpenCase, Writer, insert_new, next_number, outcome_name, see, step_name, timer_job
 from engine.tokens import Marking, Wait
 
 MAX_NOTE = 4_000
@@ -94,13 +94,20 @@ class Work:
 
     # ---------------------------------------------------------------- starting
 
-    def start(self, process_id: str, answers: Mapping[str, Any]) -> int:
+    def start(self, process_id: str, answers: Mapping[str, Any], once: str | None = None) -> int:
         """Start a case of a procedure with the answers of its start form; returns the case's id.
+
+        Args:
+            once: a token of the form: sending the same form again returns the first case instead of making a second.
 
         Raises:
             ProcessNotFound, NotAllowed, FormInvalid, NoSeat.
         """
         self._attempting("start", process=process_id)
+        if once is not None:
+            made = self._made_before(once)
+            if made is not None:
+                return made
         seat = self._starting_seat()
         definition = self._definitions.in_force(self._connection, self.organisation_id, process_id, self._now)
         start = definition.net.start
@@ -130,8 +137,18 @@ class Work:
             "reporter": self.person,
         }
         case_id = self._writer.create(row, definition, move, step.marking, [entry])
+        if once is not None:
+            self._connection.execute(submission.update().where(*self._token(once)).values(case_id=case_id))
         self._drop_draft(f"start:{process_id}")
         return case_id
+
+    def _token(self, once: str) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
+        return submission.c.person == self.person, submission.c.token == once[:64]
+
+    def _made_before(self, once: str) -> int | None:
+        """The case an earlier sending of this form made. The token is taken before the case is made: a second sending waits for the first."""
+        taken = insert_new(self._connection, submission, [{"person": self.person, "token": once[:64], "at": self._now}])
+        return None if taken else self._connection.scalar(sa.select(submission.c.case_id).where(*self._token(once)))
 
     def _starting_seat(self) -> str:
         held = [row[0] for row in self._held]
