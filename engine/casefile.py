@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from engine import foresight, forms, papers, people, wording
 from engine.clock import civil_day
 from engine.errors import CaseNotFound, NotFound, ProcessNotFound, TaskNotFound
+from engine.expressions import compile_expression
 from engine.inbox import GetDefinition, head_columns, head_shown, open_steps, row_shown, sees, task_source
 from engine.model import FAR_FUTURE, Row, attachment, case_file, case_link, draft, history, statutory_clock, task, task_read
 from engine.moves import Move, ends_case, send_back_targets
@@ -388,9 +389,19 @@ class CaseReader:
             draft_saved_at=draft_at if answers is None else None,
             state=row["state"],
             closed_text=self._closed_text(row),
-            extra={"local": {name: value for name, value in local.items() if name != "loop_index"}, "suggestion": suggestion(move, node)},
+            extra={
+                "facts": self._mentioned(node, case.facts),
+                "local": {name: value for name, value in local.items() if name != "loop_index"},
+                "suggestion": suggestion(move, node),
+            },
         )
         return page
+
+    def _mentioned(self, node: Node, facts: Mapping[str, Any]) -> dict[str, Any]:
+        """The facts that the form's own conditions read, for the page's script; no others leave the server."""
+        texts = [text for spec in node.form for text in (spec.properties.get("shown_when"), spec.constraints.get("required_when")) if text]
+        names = {name for text in texts for name in compile_expression(text).names}
+        return {name: facts.get(name) for name in sorted(names)}
 
     def mark_read(self, task_id: int) -> bool:
         """Whether the viewer, being one of those it is for, sees an open task for the first time."""

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from engine import accounts, casefile, history, inbox, jobs, notices, organisation, papers, people
 from engine.clock import Clock, SystemClock, civil_day
 from engine.definitions import Definition, Definitions
-from engine.errors import NotFound, OrganisationNotFound, SignInRefused, TadachiError
+from engine.errors import CaseNotFound, OrganisationNotFound, TadachiError, TextTooLong
 from engine.model import case_file, draft, notice, person, task_read
 from engine.organisation import Organisation
 from engine.schema import migrate
@@ -27,6 +27,7 @@ from engine.views import (
     CaseHead,
     CasePage,
     Consequence,
+    DemoAccount,
     InboxPage,
     NoticeShown,
     StartForm,
@@ -201,6 +202,29 @@ class Engine:
             seats = people.all_holdings(connection, organisation_id, today)
         return tuple((row.id, row.name, seats.get(row.id, ())) for row in rows)
 
+    def demo_accounts(self) -> tuple[DemoAccount, ...]:
+        """The accounts of the demonstration, by office and unit; nothing outside the demonstration."""
+        if not self.settings.demo:
+            return ()
+        found: list[tuple[int, DemoAccount]] = []
+        for office in self.organisations.values():
+            order = list(office.units)
+            for person_id, name, seats in self.people_of(office.id):
+                if seats:
+                    unit = seats[0].partition("@")[2]
+                    account = DemoAccount(person_id, name, office.units[unit].name, tuple(office.seat_name(seat) for seat in seats))
+                    found.append((order.index(unit), account))
+        return tuple(account for _, account in sorted(found, key=lambda pair: pair[0]))
+
+    def healthy(self) -> bool:
+        """Whether the database answers."""
+        try:
+            with self.reading() as connection:
+                return connection.scalar(sa.select(1)) == 1
+        except sa.exc.SQLAlchemyError:
+            log.exception("the database does not answer")
+            return False
+
     # ---------------------------------------------------------------- reads
 
     def _definition(self, connection: sa.Connection) -> inbox.GetDefinition:
@@ -220,6 +244,14 @@ class Engine:
         """The register of visible cases; filters as in `engine.inbox.cases`."""
         with self.reading() as connection:
             return inbox.cases(connection, viewer, self.organisations[viewer.organisation], self._definition(connection), **filters)
+
+    def find_case(self, viewer: Viewer, number: str) -> CaseHead:
+        """A visible case by its number; raises CaseNotFound."""
+        heads, _ = self.cases(viewer, text=number, limit=200)
+        for head in heads:
+            if head.number == number.strip():
+                return head
+        raise CaseNotFound(case=number)
 
     def case(self, viewer: Viewer, case_id: int) -> CasePage:
         """A case page; raises CaseNotFound."""
@@ -295,12 +327,15 @@ class Engine:
     # ---------------------------------------------------------------- drafts and notices
 
     def save_draft(self, viewer: Viewer, about: str, answers: Mapping[str, Any]) -> datetime:
-        """Keep what was typed, whatever it is; it never reaches the case."""
+        """Keep what was typed, whatever it is; it never reaches the case. Nothing typed drops the draft."""
         text = json.dumps(dict(answers), ensure_ascii=False)
         if len(text) > MAX_DRAFT or len(about) > 200:
-            raise NotFound(draft=about)
+            raise TextTooLong(name="下書き", limit=MAX_DRAFT)
         with self.writing() as connection:
             mine = sa.and_(draft.c.person == viewer.person, draft.c.about == about)
+            if not answers:
+                connection.execute(draft.delete().where(mine))
+                return viewer.at
             if connection.execute(draft.update().where(mine).values(answers=text, saved_at=viewer.at)).rowcount == 0:
                 connection.execute(draft.insert().values(person=viewer.person, about=about, answers=text, saved_at=viewer.at))
         return viewer.at
@@ -409,6 +444,3 @@ class Engine:
     def close(self) -> None:
         """Let go of the database."""
         self.database.dispose()
-
-
-__all__ = ["Engine", "SignInRefused", "load_organisations"]

@@ -71,12 +71,17 @@ def step_name(node: Node, local: Mapping[str, Any]) -> str:
     return f"{node.name}（{index + 1}）" if isinstance(index, int) else node.name
 
 
+def insert_new(connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> int:
+    """Insert rows whose key is not there yet; returns how many were."""
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    return connection.execute(insert(table).on_conflict_do_nothing(), rows).rowcount
+
+
 def see(connection: sa.Connection, organisation: str, case_id: int, seats: Iterable[str]) -> None:
     """Let seats see a case; a seat that already does is left alone."""
     rows = [{"case_id": case_id, "organisation": organisation, "seat": seat} for seat in dict.fromkeys(seats)]
     if rows:
-        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-        connection.execute(insert(case_seat).on_conflict_do_nothing(), rows)
+        insert_new(connection, case_seat, rows)
 
 
 def next_number(connection: sa.Connection, organisation: str, name: str, period: str) -> int:

@@ -147,7 +147,7 @@ class _Printer:
     def _shapes(self, line: str) -> Iterator[tuple[str, str]]:
         for character in unicodedata.normalize("NFC", line):
             shape, font = _shape(character)
-            self.substituted |= shape != character
+            self.substituted |= shape not in (character, " ") and not _unseen(character)
             if shape:
                 yield shape, font
 
@@ -220,16 +220,23 @@ def _widths(columns: int, headed: bool) -> list[float]:
     return [WIDTH / columns] * columns
 
 
+def _unseen(character: str) -> bool:
+    """Whether a reader misses nothing without it: controls and choices among variants of a glyph."""
+    return unicodedata.category(character) in ("Cc", "Cf") or unicodedata.name(character, "").startswith("VARIATION SELECTOR")
+
+
 @lru_cache(maxsize=8192)
 def _shape(character: str) -> tuple[str, str]:
     """What is drawn for a character, and the font it needs ("" for the paragraph's own)."""
-    if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Mn") and not _has(character, "cp932"):
-        return ("", "") if unicodedata.category(character) != "Cs" else (SUBSTITUTE, "")
+    kind = unicodedata.category(character)
+    if kind in ("Cc", "Cf", "Mn"):
+        return "", ""
+    if kind in ("Cs", "Co"):  # half a character, or one that a single machine has defined for itself
+        return SUBSTITUTE, ""
     if character == "\u00a0":
         return " ", ""
     if _has(character, "cp932") or _has(character, "shift_jis"):
-        # Windows' own characters lie in the private area; no font of another machine has them.
-        return (SUBSTITUTE, "") if unicodedata.category(character) == "Co" else (character, "")
+        return character, ""
     for codec, font in OTHERS:
         if _has(character, codec):
             return character, font

@@ -141,7 +141,8 @@ def test_characters_without_a_glyph_are_replaced_and_said_to_be(text: str, drawn
 
 
 def test_invisible_characters_vanish() -> None:
-    assert "甲乙丙" in joined(with_text("甲\u200b乙\ufe0f\x00丙"))
+    read = joined(with_text("甲\u200b乙\ufe0f\x00丙\U000e0100"))
+    assert "甲乙丙" in read and SUBSTITUTED not in read
 
 
 def test_notes_are_printed_after_a_report_and_never_on_a_letter() -> None:
