@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
 
-from engine.errors import FormInvalid, Locked, SignInRefused
+from engine.errors import FormInvalid, Locked, SignInRefused, TadachiError
 from engine.model import person, session
 
 MINIMUM_PASSWORD = 12
@@ -42,33 +42,31 @@ def check_new_password(password: str, person_id: str) -> None:
         raise FormInvalid({"new": "推測されやすいパスワードは使えません。"})
 
 
-def sign_in(connection: sa.Connection, person_id: str, password: str, now: datetime) -> None:
-    """Check a password; counts failures and locks after some. The caller commits in either case.
+def check_password(connection: sa.Connection, person_id: str, password: str, now: datetime) -> TadachiError | None:
+    """None when the password is right, otherwise the refusal; takes the same time for unknown ids.
 
-    Raises:
-        SignInRefused: unknown id, ended account or wrong password, without saying which.
-        Locked: too many failures.
+    Only reads: the hash takes tens of milliseconds, and no write transaction should last that long.
     """
-    row = connection.execute(sa.select(person).where(person.c.id == person_id).with_for_update()).first()
-    usable = row is not None and row.disabled_at is None and row.password_hash
+    row = connection.execute(sa.select(person).where(person.c.id == person_id)).first()
     if row is not None and row.locked_until is not None and row.locked_until > now:
-        raise Locked(person=person_id)
+        return Locked(person=person_id)
+    usable = row is not None and row.disabled_at is None and row.password_hash
     try:
         _hasher.verify(row.password_hash if row is not None and usable else _NOBODY, password)
-        matches = bool(usable)
     except VerificationError:
-        matches = False
-    if row is None:
-        raise SignInRefused(person=person_id)
-    if not matches:
-        failures = row.failed_sign_ins + 1
-        locked = now + LOCK if failures >= FREE_TRIES else None
-        connection.execute(
-            person.update().where(person.c.id == person_id).values(failed_sign_ins=0 if locked else failures, locked_until=locked)
-        )
-        raise SignInRefused(person=person_id)
-    if row.failed_sign_ins or row.locked_until:
-        connection.execute(person.update().where(person.c.id == person_id).values(failed_sign_ins=0, locked_until=None))
+        return SignInRefused(person=person_id)
+    return None if usable else SignInRefused(person=person_id)
+
+
+def record_sign_in(connection: sa.Connection, person_id: str, refused: TadachiError | None, now: datetime) -> None:
+    """Count a failure, lock after FREE_TRIES of them, or clear the count."""
+    mine = person.c.id == person_id
+    if refused is None:
+        connection.execute(person.update().where(mine, person.c.failed_sign_ins > 0).values(failed_sign_ins=0, locked_until=None))
+    elif isinstance(refused, SignInRefused):
+        connection.execute(person.update().where(mine).values(failed_sign_ins=person.c.failed_sign_ins + 1))
+        too_many = person.c.failed_sign_ins >= FREE_TRIES
+        connection.execute(person.update().where(mine, too_many).values(failed_sign_ins=0, locked_until=now + LOCK))
 
 
 def change_password(connection: sa.Connection, person_id: str, old: str, new: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -10,8 +11,10 @@ from engine import forms
 from engine.definitions import Definition, bundles, compile_bundle
 from engine.errors import FormInvalid, ProcessNotFound
 from engine.moves import Move
-from engine.net import FieldSpec
+from engine.net import Choice, FieldSpec
 from engine.organisation import Organisation
+
+UNKNOWN = Choice("unknown", "不明")
 
 #: The table whose outputs are the duties, in the order people read them.
 DECISION = "duties"
@@ -41,7 +44,7 @@ def judge(office: Organisation, facts: Mapping[str, Any], now: datetime, *, assu
             decisions = found
         for node in net.nodes:
             for spec in node.form:
-                specs.setdefault(spec.id, spec)
+                specs[spec.id] = _wider(specs.get(spec.id, spec), spec)
     if definition is None:
         raise ProcessNotFound(process=DECISION)
     wrong = {name: f"「{name[:60]}」という事実はありません。" for name in facts if name not in specs}
@@ -54,3 +57,11 @@ def judge(office: Organisation, facts: Mapping[str, Any], now: datetime, *, assu
     move = Move(definition, office, {**assumed, **read}, now)
     outputs = decisions[DECISION].evaluate(move.facts, move.functions)
     return {name: outputs.get(name) for name in decisions[DECISION].outputs}, assumed
+
+
+def _wider(known: FieldSpec, other: FieldSpec) -> FieldSpec:
+    """One field of several forms: a step may offer fewer choices than the fact can have, and a yes or no may always be unknown."""
+    choices = {choice.value: choice for choice in (*known.choices, *other.choices)}
+    if "yes" in choices:
+        choices.setdefault(UNKNOWN.value, UNKNOWN)
+    return dataclasses.replace(known, choices=tuple(choices.values()))

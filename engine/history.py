@@ -72,6 +72,8 @@ def rows_for(chain: str, seq: int, digest: str, organisation: str, case_id: int 
 def append_to_organisation(connection: sa.Connection, organisation: str, entry: Entry, case_id: int | None = None) -> None:
     """Add a row that belongs to no act on a case: sign-ins, refused attempts, deployments."""
     chain = f"organisation:{organisation}"
+    if connection.dialect.name == "postgresql":  # no row to lock stands for this chain; on SQLite the transaction already has the database
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(chain, 0))))
     head = connection.execute(
         sa.select(history.c.seq, history.c.digest).where(history.c.chain == chain).order_by(history.c.seq.desc()).limit(1)
     ).first()

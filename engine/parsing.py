@@ -42,6 +42,9 @@ from engine.net import EventSpec, Kind, MultiSpec, Net, Timer, read_timer
 from engine.specs import FlowSpec, NodeSpec, ProcessSpec
 from engine.xml_safety import read_xml
 
+#: How the library fails on what it does not expect.
+_CRASHES = (LookupError, AttributeError, TypeError, ValueError, AssertionError, RecursionError)
+
 # --- the public face --------------------------------------------------------------------------------------------------------------------
 
 
@@ -89,7 +92,7 @@ def parse_bundle(files: Mapping[str, bytes], process_id: str, known_names: froze
     for file, root in roots.items():
         try:
             specs.update(_read_diagram(root, file))
-        except ValidationException as error:  # what the library refuses and our own gate let through
+        except (ValidationException, *_CRASHES) as error:  # what the library refuses and our own gate let through
             findings.append(Finding("library", f"図を解釈できません：{error}", getattr(error, "id", "") or "", file))
     if findings:
         raise DefinitionRefused(findings)
@@ -369,7 +372,7 @@ def _read_table(root: Any, position: int, names: Mapping[str, str], file: str) -
     try:
         reader.parse()
         tables = reader.decision.decisionTables
-    except ValidationException as error:
+    except (ValidationException, *_CRASHES) as error:
         raise DefinitionRefused([Finding("dmn", f"決定表を解釈できません：{error}", reader.bpmn_id, file)]) from None
     if len(tables) != 1:
         raise DefinitionRefused([Finding("dmn", "決定表が1つありません。", reader.bpmn_id, file)])

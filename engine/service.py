@@ -144,12 +144,10 @@ class Engine:
     def sign_in(self, person_id: str, password: str) -> str:
         """Check a password; returns the person id. Raises SignInRefused or Locked, without saying whether the id exists."""
         now = self.clock.now()
-        refused: TadachiError | None = None
+        with self.reading() as connection:
+            refused = accounts.check_password(connection, person_id, password, now)
         with self.writing() as connection:
-            try:
-                accounts.sign_in(connection, person_id, password, now)
-            except TadachiError as error:
-                refused = error  # the count of failures must be committed
+            accounts.record_sign_in(connection, person_id, refused, now)
             office = connection.scalar(sa.select(person.c.organisation).where(person.c.id == person_id))
             if office is not None:
                 tag = "person.sign_in_refused" if refused else "person.signed_in"

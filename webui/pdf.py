@@ -1,8 +1,8 @@
 """Draws a paper as PDF: A4, Japanese without any font file, the same bytes for the same paper.
 
-Only the CID fonts that every PDF viewer knows by name are used, so nothing is embedded and the machine that makes the PDF needs no fonts.
+Only the CID fonts that every PDF viewer knows by name are used: nothing is embedded, and the machine that makes the PDF needs no fonts.
 Characters outside the Japanese set are drawn from the Western, Korean or Chinese font of the same kind. What none of them has (emoji,
-rare ideographs beyond the basic plane) becomes 〓; a Latin letter with an unusual mark loses the mark. Either way a line at the end says so.
+rare ideographs beyond the basic plane) becomes 〓; a Latin letter with an unusual mark loses it. Either way a line at the end says so.
 """
 
 from __future__ import annotations

@@ -165,13 +165,12 @@ def net(*parts: str, **called: bytes) -> Net:
 class Case:
     """A case at play: facts, marking, what services were run. Every act works on a reloaded marking."""
 
-    def __init__(self, net: Net, *, event: str | None = None, begin: bool = True, **facts: Any) -> None:
+    def __init__(self, net: Net, *, event: str | None = None, **facts: Any) -> None:
         self.net, self.facts = net, facts
         self.ran: list[str] = []
         self.trace: list[tuple[str, str]] = []
         self.marking = Marking({}, {})
-        if begin:
-            self._take(tokens.start(net, self, event))
+        self._take(tokens.start(net, self, event))
 
     # The host.
 

@@ -1,14 +1,11 @@
-"""Papers as PDF, read back from the bytes and, where poppler is installed, from the picture of the page."""
+"""Papers as PDF, read back from the bytes: the CID text can be extracted, so order, completeness and place are checked as written."""
 
 from __future__ import annotations
 
 import io
 import re
-import shutil
-import subprocess
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
 
 import pypdf
 import pytest
@@ -97,13 +94,11 @@ def test_fonts_are_named_and_not_embedded() -> None:
 def test_long_texts_break_across_pages_without_loss(columns: tuple[str, ...]) -> None:
     long = "".join(f"第{n:04}文を書く。" for n in range(450))[:4000]
     cells = ("見出し", long) if not columns else ("日時", long, "役")
-    paper = replace(
-        REPORT,
-        sections=tuple(section(str(n), f"項目{n}", long) for n in range(1, 10)) + (section("10", "表", rows=(cells,), columns=columns),),
-    )
+    texts = [section(str(n), f"項目{n}", long) for n in range(1, 10)]
+    paper = replace(REPORT, sections=(*texts, section("10", "表", rows=(cells,), columns=columns)))
     read = joined(paper)
     assert read.count(long) >= 9
-    assert all(read.count(f"第{n:04}文") == 10 for n in range(0, 440, 17))
+    assert all(read.count(f"第{n:04}文") == 10 for n in range(0, 400, 17))
 
 
 def test_a_text_without_any_break_wraps() -> None:
@@ -172,16 +167,15 @@ def test_a_heading_is_never_alone_at_the_foot_of_a_page(layout: str) -> None:
         assert "続く本文" in page, before
 
 
-def test_the_page_shows_ink_where_the_text_is(tmp_path: Path) -> None:
-    if shutil.which("pdftoppm") is None:
-        pytest.skip("service not available: pdftoppm (poppler-utils)")
-    (tmp_path / "paper.pdf").write_bytes(render_pdf(REPORT))
-    subprocess.run(["pdftoppm", "-r", "40", "-gray", str(tmp_path / "paper.pdf"), str(tmp_path / "page")], check=True, capture_output=True)
-    picture = min(tmp_path.glob("page*.pgm")).read_bytes()
-    head, size, _, pixels = picture.split(b"\n", 3)
-    width, height = map(int, size.split())
-    assert head == b"P5" and len(pixels) == width * height
-    dark = sum(value < 128 for value in pixels) / len(pixels)
-    assert 0.005 < dark < 0.3
-    edge = [pixels[y * width + x] for y in range(height) for x in (*range(12), *range(width - 12, width))]
-    assert min(edge) > 200, "nothing is drawn in the margins"
+@pytest.mark.parametrize("paper", [REPORT, LETTER, with_text("あ" * 900, "W" * 900, "ｱ" * 900, "長い語 " * 300)])
+def test_nothing_is_drawn_in_the_margins(paper: Paper) -> None:
+    starts: list[tuple[float, float]] = []
+
+    def note(text: str, cm: list[float], tm: list[float], font: object, size: float) -> None:
+        if text.strip():
+            starts.append((cm[0] * tm[4] + cm[4], cm[3] * tm[5] + cm[5]))
+
+    for page in pypdf.PdfReader(io.BytesIO(render_pdf(paper))).pages:
+        page.extract_text(visitor_text=note)
+    assert len(starts) > 5
+    assert all(50 < x < 545 and 30 < y < 800 for x, y in starts)
