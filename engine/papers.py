@@ -26,7 +26,12 @@ PAPER_IDS = ("commission_report", "commission_anonymised", "notice_letter", "sub
 #: Papers that leave the office for the person or the public: other persons' names are blotted out of them.
 OUTWARD = ("notice_letter", "substitute_notice")
 ITEMS = tuple(f"item_{name}" for name in ("summary", "data", "cause", "secondary_harm", "response", "publication", "prevention", "other"))
-SUBMISSIONS = ("preliminary", "final", "supplement")
+#: Facts that hold the day a report was submitted.
+SUBMITTED_ON = {
+    "preliminary": ("preliminary_submitted_on", "submitted_on"),
+    "final": ("final_submitted_on",),
+    "supplement": ("supplemented_on",),
+}
 MASK = "＊＊＊"
 
 # ---------------------------------------------------------------- what is handed out
@@ -113,22 +118,33 @@ class Office(Protocol):
 PLACEHOLDERS = frozenset(
     {
         "office", "head_title", "number", "case_title", "unit", "made_on", "kind", "event", "occurred_at", "known_at", "discovered_at",
-        "grave", "grave_reasons", "contractor", "persons_count", "grounds", "grounds_mynumber", "undecided", "withdrawal_grounds",
-        "mynumber_held", "mn_system", "anonymised_held", "person", "data_of_person", "preliminary_due", "preliminary_days", "final_due",
-        "final_days", *ITEMS, *(f"{sent}_{what}" for sent in SUBMISSIONS for what in ("submitted_on", "receipt")),
+        "grave", "grave_reasons", "contractor", "persons_count", "grounds", "grounds_mynumber", "undecided", "withdrawal_grounds", "withdrawn_on",
+        "mynumber_held", "mn_system", "anonymised_held", "anonymised_reported_on", "anonymised_receipt", "person", "data_of_person", "preliminary_due", "preliminary_days", "final_due",
+        "final_days", *ITEMS, *(f"{sent}_{what}" for sent in SUBMITTED_ON for what in ("submitted_on", "receipt")),
     }
 )  # fmt: skip
 #: Names a template may use in `when`; all of them must hold.
 CONDITIONS = frozenset(
     {
         "mynumber_form", "appi68", "mn294", "undecided", "preliminary", "preliminary_final", "final", "supplement", "strict", "submitted",
-        "received_by_division", "received_by_general", "grave", "contractor", "anonymised_narrow", "measures_known", "response_known",
+        "reported_to_division", "received_by_general", "grave", "contractor", "anonymised_narrow", "measures_known", "response_known",
         "mn_system_known", "grave_reasons_known", "masked", "nobody_chosen",
     }
 )  # fmt: skip
 TABLES = ("history",)
 WORD_TABLES = ("event", "yes_no", "mn_system", "rule43", "mn_rule2", "kind", "anonymised", "text")
-TEXTS = ("blank", "not_yet", "persons", "persons_at_most", "persons_open", "guideline", "not_reportable", "to_person", "to_ref")
+TEXTS = (
+    "blank",
+    "not_yet",
+    "persons",
+    "persons_at_most",
+    "persons_open",
+    "guideline",
+    "not_reportable",
+    "to_person",
+    "to_ref",
+    "suspected",
+)
 
 
 @dataclass(frozen=True)
@@ -381,14 +397,17 @@ def offered(facts: Mapping[str, Any], clocks: Sequence[ClockShown] = (), templat
     if not clocks and all(facts.get(name) in (None, "", []) for name in ("event", "item_summary", "holds")):
         return ()  # not an incident: a case of another procedure has none of these papers
     owed = _owed(facts) or any(clock.state != "stopped" for clock in clocks)
-    sent = any(_sent(facts, which) for which in SUBMISSIONS)
-    reachable = facts.get("notify") in ("notify", "check_78_then_notify") or bool(_persons(facts))
+    sent = any(_sent(facts, which) for which in SUBMITTED_ON)
+    recorded = sent or any(_said_of(facts, which) for which in SUBMITTED_ON)
+    reachable = (
+        facts.get("notify") in ("notify", "check_78_then_notify") or facts.get("respond_to_persons") is True or bool(_persons(facts))
+    )
     fitting = {
         "commission_report": owed or (sent and not _lifted(facts)),
         "commission_anonymised": any(facts.get(duty) in ("yes", "review") for duty in ("isa25_8", "isa26_2")),
         "notice_letter": reachable and facts.get("notify") != "exempt",
         "substitute_notice": facts.get("notify") == "substitute" or facts.get("publish") is True,
-        "withdrawal": sent and _lifted(facts),
+        "withdrawal": recorded and _lifted(facts),
         "division_report": True,
     }
     papers = (templates or office_templates()).papers
@@ -405,8 +424,15 @@ def _lifted(facts: Mapping[str, Any]) -> bool:
 
 
 def _sent(facts: Mapping[str, Any], which: str) -> bool:
-    """Whether a report was submitted: said so, dated, or with the Commission's receipt number."""
-    return facts.get(f"{which}_report_sent") is True or any(_text(facts.get(f"{which}_{what}")) for what in ("submitted_on", "receipt"))
+    """Whether a report is with the Commission. A withdrawal says that nothing is, though the receipts stay on record."""
+    first = facts.get("preliminary_submitted")
+    if first is False:
+        return False
+    return (which == "preliminary" and first is True) or _said_of(facts, which)
+
+
+def _said_of(facts: Mapping[str, Any], which: str) -> bool:
+    return any(_text(facts.get(name)) for name in (*SUBMITTED_ON[which], f"{which}_receipt"))
 
 
 def _persons(facts: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -494,6 +520,10 @@ class _Case:
         value = self.facts.get(name)
         return ("yes" if value else "no") if isinstance(value, bool) else value if value in ("yes", "no") else "unknown"
 
+    def event(self) -> str:
+        word = self.word("event", self.facts.get("event"))
+        return word + self.words["text"]["suspected"] if word and self.facts.get("suspected") is True else word
+
     def count(self) -> _Value:
         exact, most = _number(self.facts.get("count")), _number(self.facts.get("count_max"))
         say = self.words["text"]
@@ -531,14 +561,13 @@ def report_kind(facts: Mapping[str, Any], templates: Templates | None = None) ->
     Once the final report is in, what is shown is that report, or a supplement if it left something open or is followed by one.
     """
     chosen = templates or office_templates()
-    done = {which: _sent(facts, which) for which in SUBMISSIONS}
+    done = {which: _sent(facts, which) for which in SUBMITTED_ON}
     if done["supplement"]:
         return "supplement"
     if done["final"]:
-        if facts.get("final_complete") in ("no", False) or missing_items(facts, chosen):
+        if facts.get("items_missing") is True or missing_items(facts, chosen):
             return "supplement"
-        own = any(_text(facts.get(f"final_{what}")) for what in ("submitted_on", "receipt"))
-        return "final" if own or not done["preliminary"] else "preliminary_final"  # one submission was both
+        return "preliminary_final" if facts.get("report_is_final") is True else "final"
     if done["preliminary"]:
         return "final"
     return "preliminary" if missing_items(facts, chosen) else "preliminary_final"
@@ -635,22 +664,24 @@ def _values(
         "occurred_at": _moment(facts.get("occurred_at")),
         "known_at": _moment(head.known_at or facts.get("known_at")),
         "discovered_at": _moment(facts.get("discovered_at")),
-        "event": case.word("event", facts.get("event")),
+        "event": case.event(),
+        "anonymised_reported_on": _moment(facts.get("anonymised_reported_on")),
+        "anonymised_receipt": _text(facts.get("anonymised_receipt")),
         "grave": case.word("yes_no", case.three("grave")) if facts.get("grave") is not None else "",
         "grave_reasons": _text(facts.get("grave_reasons")),
         "contractor": case.word("yes_no", case.three("contractor")) if facts.get("contractor") is not None else "",
         "grounds": case.grounds("rule43", "rule43"),
         "grounds_mynumber": "\n".join(filter(None, by_number)),
         "undecided": "\n".join(case.word("rule43", number) for number in undecided) if isinstance(undecided, (list, tuple)) else "",
-        "withdrawal_grounds": _text(facts.get("withdrawal_reason")) or (case.words["text"]["not_reportable"] if _lifted(facts) else ""),
+        "withdrawal_grounds": _text(facts.get("withdraw_reason")) or (case.words["text"]["not_reportable"] if _lifted(facts) else ""),
         "anonymised_held": "、".join(word for name, word in case.words["anonymised"].items() if name in case.held),
         "person": "",
     }
     if person is not None:
-        name, ref, say = _text(person.get("name")), _text(person.get("ref")), case.words["text"]
+        name, ref, say = _name(person), _text(person.get("ref")), case.words["text"]
         texts["person"] = say["to_person"].format(person=name) if name else say["to_ref"].format(ref=ref) if ref else ""
-    for which in SUBMISSIONS:
-        texts[f"{which}_submitted_on"] = _moment(facts.get(f"{which}_submitted_on"))
+    for which, names in SUBMITTED_ON.items():
+        texts[f"{which}_submitted_on"] = next((_moment(facts[name]) for name in names if facts.get(name)), "")
         texts[f"{which}_receipt"] = _text(facts.get(f"{which}_receipt"))
     by_id = {clock.id: clock for clock in clocks if clock.state != "stopped"}
     for which in ("preliminary", "final"):
@@ -680,8 +711,8 @@ def _conditions(case: _Case, kind: str, *, masked: bool, nobody: bool) -> dict[s
         "undecided": "review" in (facts.get("appi68"), facts.get("mn294"), facts.get("mn_guideline")),
         **{name: kind == name for name in ("preliminary", "preliminary_final", "final", "supplement")},
         "strict": kind in ("preliminary_final", "final", "supplement"),
-        "submitted": any(_sent(facts, which) for which in SUBMISSIONS),
-        "received_by_division": facts.get("received_by_division") is True,
+        "submitted": any(_sent(facts, which) for which in SUBMITTED_ON),
+        "reported_to_division": facts.get("reported_to_division") is True,
         "received_by_general": facts.get("received_by_general") is True,
         "grave": facts.get("grave") is True,
         "contractor": facts.get("contractor") is True,
@@ -772,20 +803,25 @@ def _person(facts: Mapping[str, Any], index: int) -> Mapping[str, Any]:
     return rows[index]
 
 
+def _name(row: Mapping[str, Any]) -> str:
+    """The name, or the sign that stands for it, in a row of `persons`."""
+    return _text(row.get("name")) or _text(row.get("label"))
+
+
 def _hider(facts: Mapping[str, Any], person: Mapping[str, Any] | None) -> Callable[[str], str]:
     """Blots the names of the other persons out of a text, with or without blanks inside a name and whatever the width of letters."""
 
     def bare(name: str) -> str:
         return re.sub(r"\s+", "", unicodedata.normalize("NFKC", name)).casefold()
 
-    own = bare(_text(person.get("name"))) if person else ""
-    names = {name for row in _persons(facts) if len(bare(name := _text(row.get("name")))) > 1}
+    own = bare(_name(person)) if person else ""
+    names = {name for row in _persons(facts) if len(bare(name := _name(row))) > 1}
     shapes = []
     for name in sorted(names, key=lambda name: (-len(bare(name)), name)):  # the longest first: a name may begin another
         letters = [_either_width(letter) for letter in re.sub(r"\s+", "", name)]
         # A Latin name is a word of its own: LI is not a part of ALIEN.
         edge = name[0].isascii() and name[-1].isascii()
-        shapes.append((r"(?<![A-Za-z])" if edge else "") + r"[\s・･]*".join(letters) + (r"(?![A-Za-z])" if edge else ""))
+        shapes.append((r"(?<![A-Za-z0-9])" if edge else "") + r"[\s・･]*".join(letters) + (r"(?![A-Za-z0-9])" if edge else ""))
     if not shapes:
         return lambda text: text
     pattern = re.compile("|".join(shapes), re.IGNORECASE)

@@ -243,11 +243,8 @@ class Player:
         with self._engine.reading() as connection:
             row = connection.execute(sa.select(case_file).where(case_file.c.id == case_id)).mappings().one()
             nodes = connection.scalars(sa.select(task.c.node).where(task.c.case_id == case_id, task.c.state == "open")).all()
-            clocks = dict(
-                connection.execute(
-                    sa.select(statutory_clock.c.clock, statutory_clock.c.due_on).where(statutory_clock.c.case_id == case_id)
-                ).tuples()
-            )
+            running = sa.select(statutory_clock.c.clock, statutory_clock.c.due_on).where(statutory_clock.c.case_id == case_id)
+            clocks = {clock.clock: clock.due_on for clock in connection.execute(running)}
         facts = self._facts(case_id)
         for key, value in wanted.items():
             if key == "waits_at":

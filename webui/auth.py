@@ -72,7 +72,7 @@ def register(app: Flask) -> None:
     """Sessions and the sign-in duty, on an application."""
     manager = LoginManager()
     manager.session_protection = None  # the engine's session row decides; addresses change behind office proxies
-    manager.init_app(app)
+    manager.init_app(app, add_context_processor=False)  # it would read the session again while an error page is drawn
     manager.user_loader(_load)
     app.before_request(_require_sign_in)
     app.register_blueprint(auth)
@@ -85,7 +85,15 @@ def _login_page(status: int, error: str = "", person: str = "") -> tuple[str, in
     password = current_app.config["TADACHI_DEMO_PASSWORD"] if demo else ""
     target = own_path(request.values.get("next"))
     return (
-        render_template("login.html", error=error, person=person or chosen, accounts=accounts, demo_password=password, prefill=bool(chosen), target=target),
+        render_template(
+            "login.html",
+            error=error,
+            person=person or chosen,
+            accounts=accounts,
+            demo_password=password,
+            prefill=bool(chosen),
+            target=target,
+        ),
         status,
     )
 
@@ -100,7 +108,9 @@ def _demo_accounts() -> tuple[DemoAccount, ...]:
                 continue
             unit = seats[0].partition("@")[2]
             unit_name = office.units[unit].name if unit in office.units else office.name
-            accounts.append((order.get(unit, len(order)), DemoAccount(person, name, unit_name, tuple(office.seat_name(seat) for seat in seats))))
+            accounts.append(
+                (order.get(unit, len(order)), DemoAccount(person, name, unit_name, tuple(office.seat_name(seat) for seat in seats)))
+            )
     return tuple(account for _, account in sorted(accounts, key=lambda pair: pair[0]))
 
 

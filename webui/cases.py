@@ -34,7 +34,13 @@ def choose() -> Any:
 
 
 def _form(
-    process_id: str, *, status: int = 200, answers: Answers | None = None, errors: dict[str, str] | None = None, problem: str = "", add_rows: str = ""
+    process_id: str,
+    *,
+    status: int = 200,
+    answers: Answers | None = None,
+    errors: dict[str, str] | None = None,
+    problem: str = "",
+    add_rows: str = "",
 ) -> Any:
     form = engine().start_form(viewer(), process_id, answers=answers, errors=errors)
     return render_template("report.html", form=form, errors=errors or {}, problem=problem, add_rows=add_rows, seat=chosen_seat()), status
@@ -131,11 +137,20 @@ def diagram_state(case_id: int) -> Response:
 
 
 def _action(
-    case_id: int, name: str, *, status: int = 200, answers: Answers | None = None, errors: dict[str, str] | None = None, problem: str = "", add: str = ""
+    case_id: int,
+    name: str,
+    *,
+    status: int = 200,
+    answers: Answers | None = None,
+    errors: dict[str, str] | None = None,
+    problem: str = "",
+    add: str = "",
 ) -> Any:
     action = engine().action(viewer(), case_id, name, answers=answers, errors=errors)
     page = engine().case(viewer(), case_id)
-    return render_template("action.html", action=action, page=page, errors=errors or {}, problem=problem, add_rows=add, seat=chosen_seat()), status
+    return render_template(
+        "action.html", action=action, page=page, errors=errors or {}, problem=problem, add_rows=add, seat=chosen_seat()
+    ), status
 
 
 @cases.get("/cases/<id:case_id>/actions/<name>")
@@ -296,4 +311,3 @@ def paper_pdf(case_id: int, paper_id: str) -> Response:
 def paper_json(case_id: int, paper_id: str) -> Response:
     """The paper as data."""
     return jsonify(_paper(case_id, paper_id).as_json())
-

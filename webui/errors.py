@@ -36,7 +36,10 @@ WORDS: dict[int, tuple[str, str]] = {
     415: ("この形式は受け取れません", "画面の入力欄から送ってください。"),
     422: ("入力内容を確かめてください", "示された箇所を直して、もう一度お試しください。"),
     429: ("しばらくお待ちください", "時間をおいてから、もう一度お試しください。"),
-    500: ("処理できませんでした", "こちらの不具合です。操作は取り消され、途中まで進んだものはありません。時間をおいて、もう一度お試しください。"),
+    500: (
+        "処理できませんでした",
+        "こちらの不具合です。操作は取り消され、途中まで進んだものはありません。時間をおいて、もう一度お試しください。",
+    ),
     503: ("ただいま混み合っています", "少し待ってから、もう一度お試しください。"),
 }
 
@@ -71,7 +74,9 @@ def _refused(error: TadachiError) -> tuple[Response | str, int]:
 
 def _csrf(error: CSRFError) -> tuple[Response | str, int]:
     logger.info("csrf refused: %s", error.description)
-    text = "画面を開いてから時間がたったか、ログインし直したため、この画面からの操作を受け付けられませんでした。前の画面を読み直してください。"
+    text = (
+        "画面を開いてから時間がたったか、ログインし直したため、この画面からの操作を受け付けられませんでした。前の画面を読み直してください。"
+    )
     return answer(400, text, "CSRFError")
 
 
@@ -84,7 +89,7 @@ def _http(error: HTTPException) -> tuple[Response | str, int] | HTTPException:
 
 
 def _unexpected(error: Exception) -> tuple[Response | str, int]:
-    logger.exception("unhandled error on %s %s", request.method, request.path, exc_info=error)
+    logger.error("unhandled error on %s %s", request.method, request.path, exc_info=error)
     return answer(500, "", "InternalServerError")
 
 

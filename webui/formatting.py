@@ -12,7 +12,13 @@ from engine import JST
 
 WEEKDAYS = "月火水木金土日"
 #: First day of each era, newest first.
-ERAS = ((date(2019, 5, 1), "令和"), (date(1989, 1, 8), "平成"), (date(1926, 12, 25), "昭和"), (date(1912, 7, 30), "大正"), (date(1868, 1, 25), "明治"))
+ERAS = (
+    (date(2019, 5, 1), "令和"),
+    (date(1989, 1, 8), "平成"),
+    (date(1926, 12, 25), "昭和"),
+    (date(1912, 7, 30), "大正"),
+    (date(1868, 1, 25), "明治"),
+)
 _LOCAL_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _LOCAL_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?")
 

@@ -29,5 +29,12 @@ def show() -> str:
     page = engine().inbox(viewer(), show=chosen, after=request.args.get("after") or None, **filters)
     kept = {name: value for name, value in {"show": chosen if chosen != "all" else None, **filters}.items() if value}
     return render_template(
-        "inbox.html", page=page, tabs=TABS, show=chosen, unknown=unknown, filters=filters, kept=kept, continued=bool(request.args.get("after"))
+        "inbox.html",
+        page=page,
+        tabs=TABS,
+        show=chosen,
+        unknown=unknown,
+        filters=filters,
+        kept=kept,
+        continued=bool(request.args.get("after")),
     )

@@ -21,9 +21,17 @@ def _list(*, mine: bool) -> str:
     )
     kept = {name: value for name, value in {"state": state if state != "all" else None, **filters}.items() if value}
     return render_template(
-        "register.html", rows=rows, next=after, state=state, states=STATES, unknown=unknown, filters=filters, kept=kept, mine=mine,
+        "register.html",
+        rows=rows,
+        next=after,
+        state=state,
+        states=STATES,
+        unknown=unknown,
+        filters=filters,
+        kept=kept,
+        mine=mine,
         continued=bool(request.args.get("after")),
-    )  # fmt: skip
+    )
 
 
 @register.get("/register")

@@ -44,7 +44,9 @@ def _page(
     )
 
 
-def _again(task_id: int, error: TadachiError, *, answers: Answers | None = None, typed: dict[str, str] | None = None, opened: str = "") -> Any:
+def _again(
+    task_id: int, error: TadachiError, *, answers: Answers | None = None, typed: dict[str, str] | None = None, opened: str = ""
+) -> Any:
     """The page once more after a refusal, with everything typed; when the task is gone, the page that says who was faster."""
     status = status_of(error)
     if isinstance(error, Conflict) and not isinstance(error, StaleVersion):
@@ -56,7 +58,9 @@ def _again(task_id: int, error: TadachiError, *, answers: Answers | None = None,
 def _someone_was_faster(task_id: int, error: Conflict, answers: Answers, typed: dict[str, str]) -> tuple[str, int]:
     page = engine().task(viewer(), task_id)
     labels = {field.id: field.label for field in page.fields}
-    lines = [(labels.get(name, name), "、".join(value) if isinstance(value, list) else str(value)) for name, value in answers.items() if value]
+    lines = [
+        (labels.get(name, name), "、".join(value) if isinstance(value, list) else str(value)) for name, value in answers.items() if value
+    ]
     lines += [("理由", typed["_reason"])] if typed.get("_reason") else []
     return render_template("conflict.html", page=page, text=error.text, lines=lines), status_of(error)
 

@@ -261,12 +261,14 @@ def test_before_the_act_applied_no_clock_ran() -> None:
     assert running(known_at="2022-03-31T23:59:00+09:00") == {}
 
 
-def test_a_clock_is_met_by_the_fact_that_the_report_was_sent() -> None:
+def test_a_clock_is_met_by_the_day_of_submission() -> None:
+    """月曜に記録しても、金曜に提出していれば、提出した日に果たしたことになる。"""
     assert RULES.clock_ids == ("preliminary_report", "final_report")
-    assert not RULES.clock_met("preliminary_report", {"final_report_sent": True})
-    assert not RULES.clock_met("final_report", {"final_report_sent": False})
-    assert RULES.clock_met("final_report", {"final_report_sent": True})
-    assert RULES.clock_met("final_report", {"final_report_sent": "2026-12-01T00:00:00+00:00"})
+    assert not RULES.clock_met("preliminary_report", {"final_submitted_on": "2026-12-01"})
+    assert not RULES.clock_met("final_report", {"final_submitted_on": None})
+    assert RULES.clock_met("final_report", {"final_submitted_on": "2026-12-01"})
+    assert RULES.met_on("final_report", {"final_submitted_on": "2026-12-01"}) == date(2026, 12, 1)
+    assert RULES.met_on("final_report", {"submitted_on": "2026-12-01"}) is None
 
 
 # ---------------------------------------------------------------- urgency words

@@ -36,7 +36,7 @@ WHOLE: dict[str, Any] = {
     "item_secondary_harm": "確認されていない。", "item_response": "全員に知らせた。", "item_publication": "公表した。",
     "item_prevention": "携行する者を改めた。", "item_other": "特になし",
 }  # fmt: skip
-SENT = {"preliminary_report_sent": True, "preliminary_submitted_on": "2026-11-20", "preliminary_receipt": "受-001"}
+SENT = {"preliminary_submitted": True, "submitted_on": "2026-11-20", "preliminary_receipt": "受-001"}
 
 
 def clock(id: str, due: date, days: int, state: str = "running") -> ClockShown:
@@ -142,7 +142,8 @@ def test_a_number_not_yet_exact_does_not_hold_up_the_preliminary_report() -> Non
     assert make(facts={**WHOLE, "count": None, "count_max": 150}).missing == ()
 
 
-BOTH = {**SENT, "final_report_sent": True}
+BOTH = {**SENT, "report_is_final": True, "final_submitted_on": "2026-11-20", "final_receipt": "受-001"}
+FINAL = {**SENT, "report_is_final": False, "final_submitted_on": "2026-12-01", "final_receipt": "受-002", "items_missing": False}
 
 
 @pytest.mark.parametrize(
@@ -154,11 +155,12 @@ BOTH = {**SENT, "final_report_sent": True}
         (SENT, "final", "漏えい等報告書（確報）"),
         ({"preliminary_receipt": "1"}, "final", "漏えい等報告書（確報）"),
         (BOTH, "preliminary_final", "漏えい等報告書（速報（確報を兼ねる））"),
-        ({**BOTH, "final_receipt": "受-002"}, "final", "漏えい等報告書（確報）"),
+        (FINAL, "final", "漏えい等報告書（確報）"),
         ({"final_submitted_on": "2026-12-01"}, "final", "漏えい等報告書（確報）"),
-        ({**BOTH, "item_prevention": "検討中"}, "supplement", "漏えい等報告書（追完）"),
-        ({**BOTH, "final_complete": False}, "supplement", "漏えい等報告書（追完）"),
-        ({**BOTH, "supplement_receipt": "受-003"}, "supplement", "漏えい等報告書（追完）"),
+        ({**FINAL, "item_prevention": "検討中"}, "supplement", "漏えい等報告書（追完）"),
+        ({**FINAL, "items_missing": True}, "supplement", "漏えい等報告書（追完）"),
+        ({**FINAL, "supplemented_on": "2026-12-10"}, "supplement", "漏えい等報告書（追完）"),
+        ({**FINAL, "preliminary_submitted": False}, "preliminary_final", "漏えい等報告書（速報（確報を兼ねる））"),  # withdrawn, and owed again
     ],
 )  # fmt: skip
 def test_which_report_stands_next(facts: dict[str, Any], kind: str, title: str) -> None:
@@ -192,6 +194,12 @@ def test_my_number_grounds_and_system_are_in_words() -> None:
     assert row(paper, "システムの区分").startswith("ロ　個人番号利用事務")
     assert row(paper, "番号法第29条の4第1項等").count("\n") == 1 and "第2条第2号" in row(paper, "番号法第29条の4第1項等")
     assert "ガイドライン" in row(make(facts={**WHOLE, "mynumber": "yes", "mn_guideline": "yes"}), "番号法第29条の4第1項等")
+
+
+def test_the_event_and_the_system_in_words() -> None:
+    paper = make(facts={**WHOLE, "suspected": True, "mynumber": "yes", "mn_system": "none"})
+    assert row(paper, "事態の別") == "漏えい（発生したおそれ）"
+    assert row(paper, "システムの区分") == "イ・ロ・ハのいずれにも当たらない"
 
 
 def test_a_ground_still_under_review_is_said_to_be_so() -> None:
@@ -252,6 +260,10 @@ def test_a_letter_goes_to_one_person_and_names_no_other() -> None:
     assert other.addressee == "李　明 様"
     assert part(other, "data").lines == ("氏名、旅券番号",)
     assert "山田" not in text(other) and "A-1" not in text(other)
+    labelled = [{"label": "佐藤 一郎", "contact": "03-0000-0000", "note": "夜は不可"}, {"label": "B", "contact": "x@example.jp"}]
+    third = make("notice_letter", {**WHOLE, "persons": labelled, "item_cause": "佐藤一郎さん宛とBさん宛の取り違え"}, index=1)
+    assert third.addressee == "B 様" and part(third, "cause").lines == ("＊＊＊さん宛とBさん宛の取り違え",)
+    assert "03-0000" not in text(third) and "example" not in text(third)
     assert make("notice_letter", facts, index=2).addressee == "整理番号 A-3 の方"
 
 
@@ -295,10 +307,11 @@ def test_a_public_notice_names_nobody() -> None:
 
 def test_a_withdrawal_says_what_is_withdrawn_and_why() -> None:
     lifted = {**WHOLE, **SENT, "appi68": "no"}
+    assert make("withdrawal", {**lifted, "preliminary_submitted": False}).complete  # once it is recorded, too
     paper = make("withdrawal", lifted)
     assert row(paper, "速報の受付番号") == "受-001"
     assert "報告を要しない" in part(paper, "reason").lines[0]
-    assert make("withdrawal", {**lifted, "withdrawal_reason": "書類が見つかった。"}).sections[-1].lines == ("書類が見つかった。",)
+    assert make("withdrawal", {**lifted, "withdraw_reason": "書類が見つかった。"}).sections[-1].lines == ("書類が見つかった。",)
     assert "取下げの理由" in make("withdrawal", {**WHOLE, **SENT, "appi68": None}).missing
 
 
@@ -306,8 +319,8 @@ def test_a_withdrawal_says_what_is_withdrawn_and_why() -> None:
     ("facts", "index", "addressee"),
     [
         ({}, None, "部課等保護管理者 殿"),
-        ({"received_by_division": True}, None, "総括保護管理者 殿"),
-        ({"received_by_division": True, "received_by_general": True}, None, "出入国在留管理庁長官 殿"),
+        ({"reported_to_division": True}, None, "総括保護管理者 殿"),
+        ({"reported_to_division": True, "received_by_general": True}, None, "出入国在留管理庁長官 殿"),
         ({"received_by_general": True}, 0, "部課等保護管理者 殿"),
         ({}, 2, "出入国在留管理庁長官 殿"),
     ],
@@ -362,6 +375,10 @@ def test_an_unknown_paper_is_not_found() -> None:
         ({**LEAK, "notify": "exempt", "persons": PERSONS}, ["commission_report", "division_report"]),
         ({**LEAK, "publish": True}, ["commission_report", "notice_letter", "substitute_notice", "division_report"]),
         ({**LEAK, "appi68": "no", "notify": "discretion(26-1)", **SENT}, ["withdrawal", "division_report"]),
+        (
+            {**LEAK, "appi68": "no", "notify": None, **SENT, "preliminary_submitted": False, "withdrawn_on": "2026-12-01"},
+            ["withdrawal", "division_report"],
+        ),
         ({**LEAK, "appi68": None, "notify": None, **SENT}, ["commission_report", "division_report"]),
         ({**LEAK, "appi68": "no", "mn294": "yes", "notify": "notify", **SENT}, ["commission_report", "notice_letter", "division_report"]),
         ({**LEAK, "appi68": "no", "notify": None, "isa26_2": "yes"}, ["commission_anonymised", "division_report"]),
@@ -389,7 +406,7 @@ def test_a_running_clock_offers_the_report_and_every_offer_can_be_made() -> None
 def test_no_fact_breaks_a_paper(paper_id: str, value: Any) -> None:
     names = [
         *papers.ITEMS, "event", "holds", "mynumber", "count", "count_max", "rule43", "mn_rule2", "unknown", "mn_system", "occurred_at", "discovered_at",
-        "persons", "notify", "grave", "grave_reasons", "contractor", "preliminary_receipt", "final_submitted_on", "withdrawal_reason", "appi68",
+        "persons", "notify", "grave", "grave_reasons", "contractor", "preliminary_receipt", "final_submitted_on", "withdraw_reason", "appi68",
     ]  # fmt: skip
     for facts in (dict.fromkeys(names, value), *({**WHOLE, name: value} for name in names)):
         paper = make(paper_id, facts)
