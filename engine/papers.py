@@ -119,7 +119,8 @@ PLACEHOLDERS = frozenset(
     {
         "office", "head_title", "number", "case_title", "unit", "made_on", "kind", "event", "occurred_at", "known_at", "discovered_at",
         "grave", "grave_reasons", "contractor", "persons_count", "grounds", "grounds_mynumber", "undecided", "withdrawal_grounds", "withdrawn_on",
-        "mynumber_held", "mn_system", "anonymised_held", "anonymised_reported_on", "anonymised_receipt", "person", "data_of_person", "preliminary_due", "preliminary_days", "final_due",
+        "mynumber_held", "mn_system", "anonymised_held", "anonymised_reported_on", "anonymised_receipt",
+        "person", "data_of_person", "preliminary_due", "preliminary_days", "final_due",
         "final_days", *ITEMS, *(f"{sent}_{what}" for sent in SUBMITTED_ON for what in ("submitted_on", "receipt")),
     }
 )  # fmt: skip
@@ -674,6 +675,7 @@ def _values(
         "grounds_mynumber": "\n".join(filter(None, by_number)),
         "undecided": "\n".join(case.word("rule43", number) for number in undecided) if isinstance(undecided, (list, tuple)) else "",
         "withdrawal_grounds": _text(facts.get("withdraw_reason")) or (case.words["text"]["not_reportable"] if _lifted(facts) else ""),
+        "withdrawn_on": _moment(facts.get("withdrawn_on")),
         "anonymised_held": "、".join(word for name, word in case.words["anonymised"].items() if name in case.held),
         "person": "",
     }

@@ -107,6 +107,8 @@ class Player:
             if until is not None and step.get("stage") == until:
                 break
             verb = next(verb for verb in VERBS if verb in step)
+            if verb == "expect" and starts is not None:
+                continue  # what is expected names days; told on other days, it is a demonstration
             try:
                 self._step(case_id, verb, step)
             except ScenarioFailed:

@@ -314,8 +314,9 @@ class Engine:
         with self._reading_as(viewer) as reader:
             case, head = reader.load(case_id)
             clocks = reader.clocks(case_id)
+            events = reader.timeline(case)
         office = self.organisations[viewer.organisation]
-        return papers.gather(paper_id, facts=case.facts, clocks=clocks, head=head, organisation=office, at=viewer.at, index=index)
+        return papers.gather(paper_id, facts=case.facts, clocks=clocks, head=head, organisation=office, at=viewer.at, history=events, index=index)
 
     def attachment(self, viewer: Viewer, attachment_id: int) -> tuple[AttachmentShown, bytes]:
         """An attachment with its bytes; raises NotFound."""
@@ -398,6 +399,7 @@ class Engine:
     def deploy(self, organisation_id: str, by: str) -> tuple[tuple[str, int], ...]:
         """Put every changed diagram of an office's folder in force; returns (process id, version); raises DefinitionRefused."""
         office = self.organisation(organisation_id)
+        papers.load_templates(office.folder)  # a paper that cannot be made must be found today, not on the day it is due
         now = self.clock.now()
         with self.writing() as connection:
             stored = self.definitions.deploy(connection, office, by, now)

@@ -15,6 +15,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -89,7 +90,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 # The server lives as long as this shell, and the shell as long as the pipe to pytest: however pytest ends, nothing stays behind.
 KEEPER = """
-"$1/postgres" -D "$2/data" -p "$3" -k "$2" -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=200 >"$2/log" 2>&1 &
+"$1/postgres" -D "$2/data" -p "$3" -k "$2" -c listen_addresses=127.0.0.1 -c fsync="$4" -c max_connections=200 >"$2/log" 2>&1 &
 server=$!
 read -r _
 kill -INT $server
@@ -118,9 +119,13 @@ def _postgresql_account() -> dict[str, Any]:
     return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
 
 
-@pytest.fixture(scope="session")
-def postgresql_url() -> Iterator[str]:
-    """The address of a PostgreSQL cluster of the tests' own (SQLAlchemy form). Tests want `fresh_postgresql`, a database in it."""
+@contextmanager
+def postgresql_cluster(fsync: str = "off") -> Iterator[str]:
+    """Start a PostgreSQL cluster of our own and yield its address (SQLAlchemy form); skips when that is not possible here.
+
+    Args:
+        fsync: tests can lose a cluster and leave it off; a bench measures with "on".
+    """
     import psycopg
 
     programs = _postgresql_programs()
@@ -136,7 +141,7 @@ def postgresql_url() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
         missing("postgresql", f"initdb failed: {made.stderr.strip()}")
     port = free_port()
-    command = ["sh", "-c", KEEPER, "keeper", programs, folder, str(port)]
+    command = ["sh", "-c", KEEPER, "keeper", programs, folder, str(port), fsync]
     keeper = subprocess.Popen(command, cwd="/", stdin=subprocess.PIPE, **account)
     try:
         until = time.monotonic() + 30
@@ -154,6 +159,13 @@ def postgresql_url() -> Iterator[str]:
         assert keeper.stdin is not None
         keeper.stdin.close()
         keeper.wait(30)
+
+
+@pytest.fixture(scope="session")
+def postgresql_url() -> Iterator[str]:
+    """The address of a PostgreSQL cluster of the tests' own. Tests want `fresh_postgresql`, a database in it."""
+    with postgresql_cluster() as url:
+        yield url
 
 
 @pytest.fixture

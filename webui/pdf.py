@@ -25,6 +25,7 @@ from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import CondPageBreak, Flowable, KeepTogether, Paragraph, SimpleDocTemplate, Spacer, Table
 
 from engine import Paper
+from webui.formatting import wareki
 
 SERIF, SANS = "HeiseiMin-W3", "HeiseiKakuGo-W5"
 #: Fonts for what the Japanese ones lack, by the codec that tells what they have. Measured against Adobe's character maps:
@@ -63,8 +64,7 @@ def render_pdf(paper: Paper) -> bytes:
     printer = _Printer()
     letter = paper.layout == "letter"
     title = f"（案）{paper.title}" if letter and not paper.complete else paper.title
-    day = f"{paper.made_on.year}年{paper.made_on.month}月{paper.made_on.day}日"
-    story: list[Flowable] = [printer.words(text, SIDE) for text in (paper.number, day) if text]
+    story: list[Flowable] = [printer.words(text, SIDE) for text in (paper.number, wareki(paper.made_on)) if text]
     if paper.addressee:
         story.append(printer.words(paper.addressee, TO))
     story += [printer.words(paper.sender or paper.office, SIDE), printer.words(title, TITLE)]

@@ -56,11 +56,9 @@ def _again(
 
 
 def _someone_was_faster(task_id: int, error: Conflict, answers: Answers, typed: dict[str, str]) -> tuple[str, int]:
-    page = engine().task(viewer(), task_id)
-    labels = {field.id: field.label for field in page.fields}
-    lines = [
-        (labels.get(name, name), "、".join(value) if isinstance(value, list) else str(value)) for name, value in answers.items() if value
-    ]
+    page = engine().task(viewer(), task_id, answers=answers)
+    words = {field.id: (field.label, field.text) for field in page.fields}
+    lines = [words.get(name, (name, value if isinstance(value, str) else "、".join(value))) for name, value in answers.items() if value]
     lines += [("理由", typed["_reason"])] if typed.get("_reason") else []
     return render_template("conflict.html", page=page, text=error.text, lines=lines), status_of(error)
 

@@ -489,6 +489,18 @@ def test_a_wrong_template_is_refused_naming_file_and_fault(office: Path, file: s
     assert file in refused.value.text
 
 
+def test_every_placeholder_and_condition_can_be_used(office: Path) -> None:
+    rows = "".join(f'[[section]]\nheading = "{name}"\ntext = ["{{{name}}}"]\n' for name in sorted(papers.PLACEHOLDERS))
+    conditions = "".join(
+        f'[[note]]\ntext = "{name}"\nwhen = ["{name}"]\n[[note]]\ntext = "{name}"\nwhen = ["not {name}"]\n'
+        for name in sorted(papers.CONDITIONS)
+    )
+    (office / "papers" / "withdrawal.toml").write_text(f'name = "x"\n{conditions}{rows}', encoding="utf-8")
+    paper = make("withdrawal", organisation=SimpleNamespace(name="機関", head_title="長", folder=office))
+    assert {section.heading for section in paper.sections} == papers.PLACEHOLDERS
+    assert sorted(paper.notes) == sorted(papers.CONDITIONS)
+
+
 def test_a_file_that_is_no_text_is_refused(office: Path) -> None:
     (office / "papers" / "withdrawal.toml").write_bytes("name = '取下げ'".encode("cp932"))
     with pytest.raises(OrganisationBroken, match="UTF-8"):

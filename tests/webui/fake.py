@@ -571,6 +571,7 @@ class FakeEngine:
         return (Path(__file__).parents[2] / "bpmn" / "isa" / "incident.bpmn").read_text(encoding="utf-8")
 
     def diagram_state(self, viewer: Any, case_id: int, path: str = "") -> Any:
+        self.case(viewer, case_id)
         return {
             "contain_at_once": {"state": "done", "label": "直ちに拡大を防ぐ", "count": 1, "calls": None},
             "assess_gravity": {"state": "overdue", "label": "重大性を判断する", "count": 1, "calls": None},

@@ -52,7 +52,7 @@ def test_the_nine_headings_can_be_read_back_in_order() -> None:
     places = [read.index(f"{n} {heading}") for n, heading in enumerate(NINE, 1)]
     assert places == sorted(places)
     assert read.index("個人情報保護委員会 御中") < read.index("漏えい等報告書（速報）") < places[0]
-    assert "2026年11月21日" in read
+    assert "令和8年11月21日" in read
 
 
 def test_the_same_paper_gives_the_same_bytes() -> None:
