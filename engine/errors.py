@@ -195,6 +195,18 @@ class UnknownUnit(Invalid):
     message = "部署「{unit}」は、この機関にありません。"
 
 
+class UnknownSeat(Invalid):
+    """A seat that the office does not have on that day."""
+
+    message = "役「{seat}」は、この機関に（その日には）ありません。「役@部署」の形で指定してください。"
+
+
+class PersonExists(Invalid):
+    """The id is taken."""
+
+    message = "利用者ID「{person}」は、すでに登録されています。"
+
+
 class NoSeat(Invalid):
     """No unit upward has a seat of the role, so the step would reach nobody."""
 

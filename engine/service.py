@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from engine import accounts, casefile, history, inbox, jobs, notices, organisation, papers, people
 from engine.clock import Clock, SystemClock, civil_day
 from engine.definitions import Definition, Definitions
-from engine.errors import CaseNotFound, OrganisationNotFound, TadachiError, TextTooLong
+from engine.errors import CaseNotFound, OrganisationNotFound, PersonExists, TadachiError, TextTooLong, UnknownSeat
 from engine.model import case_file, draft, notice, person, task_read
 from engine.organisation import Organisation
 from engine.schema import migrate
@@ -316,7 +316,9 @@ class Engine:
             clocks = reader.clocks(case_id)
             events = reader.timeline(case)
         office = self.organisations[viewer.organisation]
-        return papers.gather(paper_id, facts=case.facts, clocks=clocks, head=head, organisation=office, at=viewer.at, history=events, index=index)
+        return papers.gather(
+            paper_id, facts=case.facts, clocks=clocks, head=head, organisation=office, at=viewer.at, history=events, index=index
+        )
 
     def attachment(self, viewer: Viewer, attachment_id: int) -> tuple[AttachmentShown, bytes]:
         """An attachment with its bytes; raises NotFound."""
@@ -412,6 +414,8 @@ class Engine:
         """Register a person."""
         self.organisation(organisation_id)
         with self.writing() as connection:
+            if connection.scalar(sa.select(person.c.id).where(person.c.id == person_id)) is not None:
+                raise PersonExists(person=person_id)
             people.add(
                 connection,
                 person_id=person_id,
@@ -423,10 +427,12 @@ class Engine:
             )
 
     def appoint(self, person_id: str, seat: str, *, kind: str = "main", since: Any = None, until: Any = None) -> None:
-        """Record that a person holds a seat from a day (today when left out)."""
+        """Record that a person holds a seat from a day (today when left out); raises UnknownSeat, PersonNotFound."""
         now = self.clock.now()
         with self.writing() as connection:
             someone = people.find(connection, person_id)
+            if seat not in self.organisations[someone.organisation].seats(since or civil_day(now)):
+                raise UnknownSeat(seat=seat)
             people.appoint(
                 connection, person_id=person_id, organisation=someone.organisation, seat=seat, kind=kind,
                 valid_from=since or civil_day(now), valid_to=until, at=now,

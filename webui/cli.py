@@ -154,6 +154,40 @@ def deploy(organisation: str, person: str) -> None:
         click.echo("変わった手続はありません。")
 
 
+@main.group()
+def person() -> None:
+    """利用者と役。"""
+
+
+@person.command("add")
+@click.argument("person_id")
+@click.option("--organisation", required=True, help="機関のフォルダー名。")
+@click.option("--name", required=True, help="表示名（職名など）。")
+@click.option("--email", help="通知メールの宛先。")
+@click.option("--seat", "seats", multiple=True, metavar="役@部署", help="今日から就く役。繰り返せます。")
+@click.password_option("--password", help="はじめのパスワード（12文字以上）。")
+def person_add(person_id: str, organisation: str, name: str, email: str | None, seats: tuple[str, ...], password: str) -> None:
+    """利用者 PERSON_ID を登録し、役に就けます。"""
+    core.check_new_password(password, person_id)
+    engine = _engine()
+    engine.register(person_id, organisation, name, email=email, password_hash=core.hash_password(password))
+    for seat in seats:
+        engine.appoint(person_id, seat)
+    click.echo(f"「{person_id}」を登録しました。")
+
+
+@person.command("appoint")
+@click.argument("person_id")
+@click.argument("seat")
+@click.option("--kind", type=click.Choice(["main", "concurrent", "acting", "deputy"]), default="main", show_default=True)
+@click.option("--since", callback=lambda c, p, v: _day(c, p, v) if v else None, help="いつから（省くと今日）。")
+@click.option("--until", callback=lambda c, p, v: _day(c, p, v) if v else None, help="いつまで（この日を含む）。")
+def person_appoint(person_id: str, seat: str, kind: str, since: date | None, until: date | None) -> None:
+    """利用者 PERSON_ID を役 SEAT（役@部署）に就けます。"""
+    _engine().appoint(person_id, seat, kind=kind, since=since, until=until)
+    click.echo("役に就けました。")
+
+
 @main.command()
 @click.option("--demo", is_flag=True, help="デモの機関・利用者・案件を用意して始めます。")
 @click.option("--host", default="127.0.0.1", show_default=True)
