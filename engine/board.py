@@ -181,12 +181,12 @@ class Board:
             if found == kind and (event := self.nodes[index].event) is not None and event.name == name
         ]
 
-    def match(self, armed: Armed, kind: str, code: str | None) -> int | None:
+    def match(self, armed: Armed, kind: str, code: str | None, skip: int = -1) -> int | None:
         """An armed event for this code, the exact code first."""
         catch_all = None
         for index, _ in armed:
             event = self.nodes[index].event
-            if event is not None and event.kind == kind:
+            if event is not None and event.kind == kind and index != skip:
                 if event.code is not None and event.code == code:
                     return index
                 if event.code is None:

@@ -41,7 +41,7 @@ from engine.views import (
     TaskPage,
     Viewer,
 )
-from engine.work import japanese, recorded_clauses
+from engine.work import duty_state, japanese, recorded_clauses
 
 
 class CaseReader:
@@ -231,8 +231,8 @@ class CaseReader:
         shown = []
         for duty in self._organisation.rules.duties_of(case.row["process_id"], civil_day(self._viewer.at)):
             record = next((done[clause] for clause in duty.recorded_by if clause in done), None)
-            applies = not duty.when or move.evaluate(duty.when) is True
-            state = "done" if record else "open" if applies else "not_applicable"
+            applies = duty_state(move, duty.when, duty.undecided_when)
+            state = "done" if record and applies != "undecided" else applies
             clause = self._organisation.clauses.get(duty.clause)
             by = names.get(record[1], "") if record else ""
             shown.append(

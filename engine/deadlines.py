@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -223,6 +223,7 @@ class Duty:
     clause: str
     name: str
     when: str  # an expression over the facts; empty = always
+    undecided_when: str  # an expression: whether the duty applies is still open, and unknown is never no
     recorded_by: tuple[str, ...]
     processes: tuple[str, ...]
     valid_from: date
@@ -289,6 +290,18 @@ class AttachmentRules:
 
 
 @dataclass(frozen=True)
+class Judgement:
+    """What `tadachi duties` asks and tells: a decision table, which of its outputs, and what left-out facts are taken to be.
+
+    A case never assumes anything: what is not known there is unknown.
+    """
+
+    decision: str
+    tells: tuple[str, ...]
+    assumed: Mapping[str, object]
+
+
+@dataclass(frozen=True)
 class Rules:
     """Everything of an office's rules.toml."""
 
@@ -302,7 +315,7 @@ class Rules:
     session: SessionRules
     password: PasswordRules
     attachments: AttachmentRules
-    assumed: Mapping[str, object] = field(default_factory=dict)  # for questions asked without a case; a case never assumes anything
+    judgement: Judgement
 
     def urgency(self, word: str, on: date) -> Urgency:
         """What an urgency word means on a day; before the first row's day, what the first row says (only a set-back clock gets there)."""
@@ -402,7 +415,7 @@ def read_rules(path: Path, findings: Findings) -> Rules | None:
         session=_read_session(top.table("session")),
         password=_read_password(top.table("password")),
         attachments=_read_attachments(top.table("attachments")),
-        assumed=top.values("assumed"),
+        judgement=_read_judgement(top.table("judgement")),
     )
     keys = [("urgency", row.id, row.valid_from) for row in rules.urgencies]
     keys += [("clock", row.id, row.valid_from) for row in rules.statutory]
@@ -523,8 +536,9 @@ def _read_duty(table: Table) -> Duty:
     clause = table.text("clause")
     table.element = clause
     valid_from, valid_to = table.period()
-    name, when = table.text("name"), table.text("when", required=False)
-    row = Duty(clause, name, when, table.texts("recorded_by", required=True), table.texts("processes", required=True), valid_from, valid_to)
+    name, when, undecided = table.text("name"), table.text("when", required=False), table.text("undecided_when", required=False)
+    records, processes = table.texts("recorded_by", required=True), table.texts("processes", required=True)
+    row = Duty(clause, name, when, undecided, records, processes, valid_from, valid_to)
     if not row.recorded_by or not row.processes:
         table.wrong("missing-key", "「recorded_by」と「processes」には1つ以上書いてください。")
     table.close()
@@ -575,6 +589,12 @@ def _read_password(table: Table) -> PasswordRules:
         failures=table.number("failures", 3, 100) or 0,
         lock=table.span("lock") or timedelta(0),
     )
+    table.close()
+    return row
+
+
+def _read_judgement(table: Table) -> Judgement:
+    row = Judgement(table.identifier("decision"), table.texts("tells", required=True), table.values("assumed"))
     table.close()
     return row
 

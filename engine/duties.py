@@ -16,9 +16,6 @@ from engine.organisation import Organisation
 
 UNKNOWN = Choice("unknown", "不明")
 
-#: The table whose outputs are the duties, in the order people read them.
-DECISION = "duties"
-
 
 def judge(office: Organisation, facts: Mapping[str, Any], now: datetime, *, assume: bool) -> tuple[dict[str, Any], dict[str, Any]]:
     """Evaluate the office's duty tables.
@@ -28,35 +25,36 @@ def judge(office: Organisation, facts: Mapping[str, Any], now: datetime, *, assu
         assume: whether facts that are left out take the values of `[assumed]` in rules.toml; otherwise they are unknown.
 
     Returns:
-        (derived fact -> value, assumed fact -> value).
+        (told output -> value, assumed fact -> value), the outputs in the order of `[judgement]` in rules.toml.
 
     Raises:
         FormInvalid: a fact no form knows, or a value that does not fit; names each.
         ProcessNotFound: the office has no such table.
     """
+    asked = office.rules.judgement
     specs: dict[str, FieldSpec] = {}
     decisions = {}
     definition = None
     for process_id, (name, files) in bundles(office.folder, office.folder.parent / "common").items():
         net, found = compile_bundle(process_id, files)
-        if DECISION in found and definition is None:
+        if asked.decision in found and definition is None:
             definition = Definition(0, office.id, process_id, 0, name, net, found, files)
             decisions = found
         for node in net.nodes:
             for spec in node.form:
                 specs[spec.id] = _wider(specs.get(spec.id, spec), spec)
     if definition is None:
-        raise ProcessNotFound(process=DECISION)
+        raise ProcessNotFound(process=asked.decision)
     wrong = {name: f"「{name[:60]}」という事実はありません。" for name in facts if name not in specs}
     if wrong:
         raise FormInvalid(wrong)
-    assumed = {name: value for name, value in office.rules.assumed.items() if name not in facts} if assume else {}
+    assumed = {name: value for name, value in asked.assumed.items() if name not in facts} if assume else {}
     units = {unit.id: unit.name for unit in office.units.values()}
     given = {**assumed, **facts}
     read = forms.read_values([specs[name] for name in given if name in specs], given, now=now, units=units)
     move = Move(definition, office, {**assumed, **read}, now)
-    outputs = decisions[DECISION].evaluate(move.facts, move.functions)
-    return {name: outputs.get(name) for name in decisions[DECISION].outputs}, assumed
+    outputs = decisions[asked.decision].evaluate(move.facts, move.functions)
+    return {name: outputs.get(name) for name in asked.tells}, assumed
 
 
 def _wider(known: FieldSpec, other: FieldSpec) -> FieldSpec:

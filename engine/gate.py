@@ -6,22 +6,19 @@ XML, XSD, then these. What an office's folder must offer (seats, clauses, tables
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
 from lxml import etree
 
 from engine import extensions
-from engine.errors import ExpressionError, Finding
-from engine.expressions import compile_expression
-from engine.extensions import BPMN, NAMESPACES, camunda, listed
-from engine.net import ACTIVITIES, FieldSpec, Kind, Net, read_timer
+from engine.errors import Finding
+from engine.extensions import BPMN, NAMESPACES
+from engine.gate_elements import ElementCheck, event_kind, tag_of
+from engine.net import ACTIVITIES, Kind, Net
 
 MAX_NODES = 300
 MAX_FINDINGS = 200
-FIELD_TYPES = ("string", "text", "long", "boolean", "date", "datetime", "enum", "set", "unit", "rows")
-CONSTRAINTS = ("required", "maxlength", "min", "max", "required_when", "not_after", "not_before")
 
 _EVENTS = {
     "startEvent": {"message", "timer", "signal", "conditional", "error", "escalation"},
@@ -108,27 +105,8 @@ def check_net(net: Net) -> list[Finding]:
     return []
 
 
-def _name(element: Any) -> str:
-    return str(etree.QName(element).localname)
-
-
-def _event_kind(element: Any) -> str:
-    for child in element:
-        if _name(child).endswith("EventDefinition"):
-            return _name(child).removesuffix("EventDefinition")
-    return "none"
-
-
-class _Check:
+class _Check(ElementCheck):
     """The checks of one file; `find` gathers."""
-
-    def __init__(self, root: Any, file: str, known_names: Collection[str] | None) -> None:
-        self.root, self.file, self.known_names = root, file, known_names
-        self.findings: list[Finding] = []
-
-    def find(self, rule: str, message: str, element: Any = None) -> None:
-        """Keep one finding."""
-        self.findings.append(Finding(rule, message, element.get("id", "") if element is not None else "", self.file))
 
     def run(self) -> list[Finding]:
         """Supported elements first: what follows may rely on them."""
@@ -142,7 +120,7 @@ class _Check:
         for process in processes:
             if process.get("isExecutable", "true") not in ("true", "1"):
                 self.find("not_executable", "プロセスが実行可能（isExecutable）になっていません。", process)
-            nodes = [element for element in process.iter() if _name(element) in _NODES and etree.QName(element).namespace == BPMN]
+            nodes = [element for element in process.iter() if tag_of(element) in _NODES and etree.QName(element).namespace == BPMN]
             if len(nodes) > MAX_NODES:
                 self.find(
                     "too_many_nodes", f"要素が多すぎます（{len(nodes)}、上限{MAX_NODES}）。コールアクティビティに分けてください。", process
@@ -160,7 +138,7 @@ class _Check:
         for element in process.iter():
             if etree.QName(element).namespace != BPMN or element is process:
                 continue
-            tag = _name(element)
+            tag = tag_of(element)
             if tag in _REFUSED:
                 rule, message = _REFUSED[tag]
                 self.find(rule, message, element if element.get("id") else element.getparent())
@@ -179,12 +157,12 @@ class _Check:
 
     def event(self, element: Any, tag: str) -> None:
         """One definition, of a kind that this event may have."""
-        definitions = [child for child in element if _name(child).endswith("EventDefinition")]
+        definitions = [child for child in element if tag_of(child).endswith("EventDefinition")]
         if len(definitions) > 1 or element.get("parallelMultiple") in ("true", "1"):
             self.find("multiple_event", "1つのイベントに定義は1つにしてください。", element)
         for definition in definitions:
-            kind = _name(definition).removesuffix("EventDefinition")
-            if kind not in _EVENTS[tag] and _name(definition) not in _REFUSED:
+            kind = tag_of(definition).removesuffix("EventDefinition")
+            if kind not in _EVENTS[tag] and tag_of(definition) not in _REFUSED:
                 self.find("unsupported_event", f"「{tag}」に「{kind}」イベントは使えません。", element)
         if not definitions and tag in ("intermediateCatchEvent", "boundaryEvent"):
             self.find("event_missing", "何を待つか（イベント定義）がありません。", element)
@@ -193,10 +171,10 @@ class _Check:
 
     def scope(self, container: Any) -> None:
         """Starts, ends, flows, links and reachability of one level, then of the levels below."""
-        nodes = {element.get("id"): element for element in container if _name(element) in _NODES}
-        flows = [element for element in container if _name(element) == "sequenceFlow"]
-        self.starts(container, [element for element in nodes.values() if _name(element) == "startEvent"])
-        if not any(_name(element) == "endEvent" for element in nodes.values()):
+        nodes = {element.get("id"): element for element in container if tag_of(element) in _NODES}
+        flows = [element for element in container if tag_of(element) == "sequenceFlow"]
+        self.starts(container, [element for element in nodes.values() if tag_of(element) == "startEvent"])
+        if not any(tag_of(element) == "endEvent" for element in nodes.values()):
             self.find("end_missing", "終了イベントがありません。", container)
         leaving: dict[str, list[Any]] = {}
         arriving: dict[str, list[Any]] = {}
@@ -218,21 +196,21 @@ class _Check:
             if host is not None:
                 ways.setdefault(host, []).append(name)
                 attached = nodes.get(host)
-                if attached is None or _name(attached) not in _ACTIVITY_TAGS or _triggered(attached):
+                if attached is None or tag_of(attached) not in _ACTIVITY_TAGS or _triggered(attached):
                     self.find("boundary_host", "境界イベントは、同じプロセスの中のアクティビティに付けてください。", element)
-        first = [name for name, element in nodes.items() if _name(element) == "startEvent" or _triggered(element)]
+        first = [name for name, element in nodes.items() if tag_of(element) == "startEvent" or _triggered(element)]
         reached = _closure(first, ways)
         for name, element in nodes.items():
             if name not in reached:
                 self.find("unreachable", "開始イベントから、この要素に達する流れがありません。", element)
         self.restless(nodes, ways)
         for element in nodes.values():
-            if _name(element) == "subProcess":
+            if tag_of(element) == "subProcess":
                 self.scope(element)
 
     def starts(self, container: Any, starts: list[Any]) -> None:
         """One plain start; an event sub-process has one start with an event."""
-        kinds = [_event_kind(start) for start in starts]
+        kinds = [event_kind(start) for start in starts]
         if not starts:
             self.find("start_missing", "開始イベントがありません。", container)
         elif _triggered(container):
@@ -240,7 +218,7 @@ class _Check:
                 self.find("event_start", "イベントサブプロセスの開始イベントは、イベント定義のあるもの1つにしてください。", container)
             elif kinds[0] == "error" and starts[0].get("isInterrupting", "true") not in ("true", "1"):
                 self.find("error_interrupts", "エラーの開始イベントは中断型にしてください。", starts[0])
-        elif _name(container) == "subProcess":
+        elif tag_of(container) == "subProcess":
             if kinds != ["none"]:
                 self.find("several_starts", "サブプロセスの開始イベントは、イベント定義のないもの1つにしてください。", container)
         else:
@@ -257,7 +235,7 @@ class _Check:
         for name, element in nodes.items():
             for definition in element.findall("bpmn:linkEventDefinition", NAMESPACES):
                 label = definition.get("name") or ""
-                if _name(element) == "intermediateThrowEvent":
+                if tag_of(element) == "intermediateThrowEvent":
                     throws.append((label, element))
                 elif label in catches:
                     self.find("link_partner", f"リンク「{label}」の受け側が複数あります。", element)
@@ -274,16 +252,16 @@ class _Check:
 
     def ends_of(self, element: Any, leaving: list[Any], arriving: list[Any], nodes: Mapping[str, Any]) -> None:
         """What may lead to and from an element, and what its flows must carry."""
-        tag, kind = _name(element), _event_kind(element)
+        tag, kind = tag_of(element), event_kind(element)
         alone = _triggered(element)
         link = kind == "link"
-        if tag in ("startEvent", "boundaryEvent") or alone or (link and tag == "intermediateCatchEvent"):
-            if arriving:
-                self.find("flow_into", "この要素に入る流れは描けません。", element)
-        if tag == "endEvent" or alone or (link and tag == "intermediateThrowEvent"):
-            if leaving:
-                self.find("flow_out_of", "この要素から出る流れは描けません。", element)
-        elif not leaving:
+        closed_in = tag in ("startEvent", "boundaryEvent") or alone or (link and tag == "intermediateCatchEvent")
+        closed_out = tag == "endEvent" or alone or (link and tag == "intermediateThrowEvent")
+        if closed_in and arriving:
+            self.find("flow_into", "この要素に入る流れは描けません。", element)
+        if closed_out and leaving:
+            self.find("flow_out_of", "この要素から出る流れは描けません。", element)
+        if not closed_out and not leaving:
             self.find("dead_end", "この要素から先の流れがありません。終了イベントにつないでください。", element)
         default = element.get("default")
         if default is not None and default not in [flow.get("id") for flow in leaving]:
@@ -312,11 +290,17 @@ class _Check:
             self.find("event_gateway", "イベントベースゲートウェイからは、2つ以上のイベントへつないでください。", element)
         for flow in leaving:
             target = nodes[flow.get("targetRef")]
-            waits = _name(target) == "receiveTask" or (_name(target) == "intermediateCatchEvent" and _event_kind(target) != "link")
+            waits = tag_of(target) == "receiveTask" or (tag_of(target) == "intermediateCatchEvent" and event_kind(target) != "link")
             alone = len(
                 [1 for other in target.getparent().findall("bpmn:sequenceFlow", NAMESPACES) if other.get("targetRef") == target.get("id")]
             )
-            if not waits or alone != 1 or target.find("bpmn:multiInstanceLoopCharacteristics", NAMESPACES) is not None:
+            hosts = {other.get("attachedToRef") for other in nodes.values()}
+            if (
+                not waits
+                or alone != 1
+                or target.get("id") in hosts
+                or target.find("bpmn:multiInstanceLoopCharacteristics", NAMESPACES) is not None
+            ):
                 self.find("event_gateway", "イベントベースゲートウェイの先は、そこだけから入る受信イベントにしてください。", target)
 
     def restless(self, nodes: Mapping[str, Any], ways: Mapping[str, list[str]]) -> None:
@@ -328,179 +312,22 @@ class _Check:
                 self.find("restless_loop", "待つ要素のない繰り返しです。繰り返しの中にユーザータスクなどを置いてください。", nodes[name])
                 return
 
-    # One element.
 
-    def node(self, element: Any) -> None:
-        """Its definition, its extensions, its expressions."""
-        tag, read = _name(element), extensions.read(element)
-        for name, value in read.properties.items():
-            if name in ("offered_when",):
-                self.expression(value, element, name)
-            elif name == "sets":
-                for part in listed(value):
-                    fact, separator, source = part.partition("=")
-                    if not separator or not fact.strip().isidentifier():
-                        self.find("sets", "sets は「項目=値」をコンマで並べてください。", element)
-                    else:
-                        self.expression(source, element, name)
-        if read.assignee:
-            self.expression(read.assignee, element, "assignee")
-        if read.expression:
-            self.expression(read.expression, element, "expression")
-        if tag == "userTask" and (len(read.candidate_groups) > 1 or (read.candidate_groups and read.assignee)):
-            self.find("one_seat", "担当職は1つだけにしてください（candidateGroups か assignee のどちらか）。", element)
-        if tag == "serviceTask" and not read.topic and not read.expression:
-            self.find("service_missing", "サービスタスクに、機能（topic）または式（expression）がありません。", element)
-        if tag == "sendTask" and not read.topic and not read.expression and not element.get("messageRef"):
-            self.find("service_missing", "送信タスクに、機能（topic）、式（expression）またはメッセージがありません。", element)
-        if tag == "businessRuleTask" and not read.decision:
-            self.find("decision_missing", "ビジネスルールタスクに、決定表（decisionRef）がありません。", element)
-        self.fields(element, read.form)
-        self.send_back(element, read.properties.get("send_back_to", ""))
-        self.definition(element)
-        loop = element.find("bpmn:multiInstanceLoopCharacteristics", NAMESPACES)
-        if loop is not None:
-            self.multiple(element, loop)
-
-    def definition(self, element: Any) -> None:
-        """References and times of an event; the message of a task."""
-        references = {"message": "messageRef", "signal": "signalRef", "error": "errorRef", "escalation": "escalationRef"}
-        holders = [(child, _name(child).removesuffix("EventDefinition")) for child in element if _name(child).endswith("EventDefinition")]
-        if _name(element) in ("receiveTask", "sendTask") and element.get("messageRef"):
-            holders.append((element, "message"))
-        for holder, kind in holders:
-            if kind in references:
-                target = self.referred(holder.get(references[kind]), kind)
-                if target is None and (holder.get(references[kind]) or kind in ("message", "signal") or _name(element) == "endEvent"):
-                    self.find("event_reference", f"{kind} の参照先がありません。", element)
-                elif target is not None and kind in ("message", "signal") and not target.get("name"):
-                    self.find("event_reference", f"{kind} に名前がありません。", element)
-                elif target is not None and kind == "error" and not target.get("errorCode") and _name(element) == "endEvent":
-                    self.find("event_reference", "エラーにコードがありません。", element)
-            if kind == "error" and _name(element) == "boundaryEvent" and element.get("cancelActivity", "true") not in ("true", "1"):
-                self.find("error_interrupts", "エラーの境界イベントは中断型にしてください。", element)
-            if kind == "conditional":
-                self.expression(extensions.text_of(holder, "bpmn:condition"), element, "条件")
-            if kind == "timer":
-                self.timer(element, holder)
-
-    def referred(self, reference: str | None, kind: str) -> Any:
-        """The message, signal, error or escalation referred to."""
-        return next((item for item in self.root.findall(f"bpmn:{kind}", NAMESPACES) if item.get("id") == reference), None)
-
-    def timer(self, element: Any, holder: Any) -> None:
-        """One time, ISO 8601 or an expression; a repeated one only where it can repeat."""
-        times = [child for child in holder if _name(child) in ("timeDate", "timeDuration", "timeCycle")]
-        if len(times) != 1:
-            self.find("timer", "時刻（timeDate、timeDuration、timeCycle のどれか1つ）がありません。", element)
-            return
-        kind = {"timeDate": "date", "timeDuration": "duration", "timeCycle": "cycle"}[_name(times[0])]
-        if kind == "cycle" and _name(element) == "intermediateCatchEvent":
-            self.find("timer_cycle", "途中のタイマーに繰り返し（timeCycle）は使えません。", element)
-        try:
-            timer = read_timer(kind, times[0].text or "")
-        except ValueError:
-            self.find(
-                "timer",
-                f'時刻「{(times[0].text or "").strip()}」が正しくありません（例：PT24H、P3D、R3/PT24H、due("final_report")）。',
-                element,
-            )
-            return
-        if not timer.literal:
-            self.expression(timer.text, element, "時刻")
-
-    def multiple(self, element: Any, loop: Any) -> None:
-        """How often, and when enough are done."""
-        if loop.get("behavior", "All") != "All" or loop.get("noneBehaviorEventRef") or loop.get("oneBehaviorEventRef"):
-            self.find("multi_behaviour", "マルチインスタンスの behavior は All だけです。", element)
-        collection, cardinality = camunda(loop, "collection"), extensions.text_of(loop, "bpmn:loopCardinality")
-        if bool(collection) == bool(cardinality):
-            self.find("multi_count", "マルチインスタンスには、collection か loopCardinality のどちらか1つが必要です。", element)
-        if loop.find("bpmn:loopDataInputRef", NAMESPACES) is not None:
-            self.find("data_mapping", "loopDataInputRef の代わりに camunda:collection を使ってください。", element)
-        for text, what in ((collection, "collection"), (cardinality, "loopCardinality")):
-            if text:
-                self.expression(text, element, what)
-        completion = extensions.text_of(loop, "bpmn:completionCondition")
-        if completion:
-            self.expression(completion, element, "completionCondition", local=True)
-        variable = camunda(loop, "elementVariable")
-        if variable and not variable.isidentifier():
-            self.find("multi_count", f"elementVariable「{variable}」は名前として使えません。", element)
-
-    def fields(self, element: Any, fields: tuple[FieldSpec, ...]) -> None:
-        """A form that can be read and shown."""
-        seen = set()
-        for spec in fields:
-            if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", spec.id) or spec.id in seen:
-                self.find("form_field", f"入力項目のID「{spec.id}」が空か、使えない文字か、重複です。", element)
-            seen.add(spec.id)
-            if spec.type not in FIELD_TYPES:
-                self.find(
-                    "form_field", f"入力項目「{spec.id}」の型「{spec.type}」は使えません（使えるもの：{'、'.join(FIELD_TYPES)}）。", element
-                )
-            if spec.type in ("enum", "set", "rows") and not spec.choices:
-                self.find("form_field", f"入力項目「{spec.id}」に選択肢（camunda:value）がありません。", element)
-            for name, value in spec.constraints.items():
-                if name not in CONSTRAINTS:
-                    self.find(
-                        "form_field",
-                        f"入力項目「{spec.id}」の制約「{name}」は使えません（使えるもの：{'、'.join(CONSTRAINTS)}）。",
-                        element,
-                    )
-                elif name in ("maxlength", "min", "max") and not re.fullmatch(r"-?\d{1,12}", value):
-                    self.find("form_field", f"入力項目「{spec.id}」の制約「{name}」は整数にしてください。", element)
-                elif name == "required_when":
-                    self.expression(value, element, f"{spec.id} の required_when")
-            if spec.properties.get("shown_when"):
-                self.expression(spec.properties["shown_when"], element, f"{spec.id} の shown_when")
-
-    def send_back(self, element: Any, text: str) -> None:
-        """Steps that this one may return to lie beside it and wait for a person."""
-        beside = {item.get("id"): item for item in element.getparent()}
-        for name in listed(text):
-            target = beside.get(name)
-            if target is None or _name(target) != "userTask" or _name(element) != "userTask" or target is element:
-                self.find("send_back_to", f"差戻し先「{name}」は、同じプロセスの中の他のユーザータスクにしてください。", element)
-            elif element.find("bpmn:multiInstanceLoopCharacteristics", NAMESPACES) is not None:
-                self.find("send_back_to", "マルチインスタンスの処理からは差し戻せません。", element)
-
-    def expression(self, text: str, element: Any, what: str, *, local: bool = False) -> None:
-        """It compiles, and reads only known facts when they are given; a completion condition also reads its own counters."""
-        known = self.known_names
-        if known is not None and (local or known):
-            known = frozenset(known) | LOCALS | self.variables()
-        try:
-            compile_expression(text, known)
-        except ExpressionError as error:
-            self.find("expression", f"{what}：{error.text}", element)
-
-    def variables(self) -> frozenset[str]:
-        """Element variables of the file's repeated activities."""
-        loops = self.root.iter(f"{{{BPMN}}}multiInstanceLoopCharacteristics")
-        return frozenset(name for name in (camunda(loop, "elementVariable") for loop in loops) if name)
-
-
-#: Names an instance of a repeated activity, or its completion condition, can read besides the facts.
-LOCALS = frozenset(
-    {"loop_index", "nrOfInstances", "nrOfCompletedInstances", "nrOfActiveInstances"}
-    | {"numberOfInstances", "numberOfCompletedInstances", "numberOfActiveInstances"}
-)
 #: Ids that SpiffWorkflow gives to specifications of its own.
 _RESERVED = frozenset({"Start", "End", "StartEventSplit", "StartEventJoin", "Root"})
 
 
 def _triggered(element: Any) -> bool:
-    return _name(element) == "subProcess" and element.get("triggeredByEvent") in ("true", "1")
+    return tag_of(element) == "subProcess" and element.get("triggeredByEvent") in ("true", "1")
 
 
 def _waits(element: Any) -> bool:
     """Whether a token rests here; a sub-process does when something in it does, a called process is taken to."""
-    tag = _name(element)
+    tag = tag_of(element)
     if tag == "subProcess":
         return any(_waits(child) for child in element)
     if tag == "intermediateCatchEvent":
-        return _event_kind(element) != "link"
+        return event_kind(element) != "link"
     return tag in ("userTask", "manualTask", "receiveTask", "eventBasedGateway", "callActivity")
 
 

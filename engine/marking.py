@@ -115,6 +115,22 @@ class Marking:
         tokens = [_trim([number, *token]) for number, token in self.tokens.items()]
         return json.dumps([FORMAT, self.next, self.end, self.ended, frames, tokens], ensure_ascii=False, separators=(",", ":"))
 
+    def shape(self) -> object:
+        """The marking without its numbers, to be compared and hashed: two cases that will behave alike have one shape."""
+        return (self.end, self.ended, tuple(self._frame_shape(number) for number, frame in self.frames.items() if not frame.parent))
+
+    def _frame_shape(self, number: int) -> tuple[Any, ...]:
+        frame = self.frames[number]
+        inside = [(inner.owner, self._frame_shape(key)) for key, inner in self.frames.items() if inner.parent == number]
+        tokens = (
+            (token.node, token.armed, repr(token.multi), tuple(sorted(shape for owner, shape in inside if owner == key)))
+            for key, token in self.tokens.items()
+            if token.frame == number
+        )
+        events = tuple(sorted(shape for owner, shape in inside if not owner))
+        local = json.dumps(frame.local, sort_keys=True, ensure_ascii=False)
+        return (frame.scope, tuple(sorted(frame.arrivals)), frame.armed, local, tuple(sorted(tokens)), events)
+
     @staticmethod
     def load(text: str) -> Marking:
         """The marking of a dump.

@@ -67,8 +67,9 @@ class Move:
     def run(self, node: Node, local: Mapping[str, Any]) -> None:
         """Do the work of a service, send or business rule task."""
         if node.kind is Kind.BUSINESS_RULE_TASK and node.decision:
-            outputs = self.definition.decisions[node.decision].evaluate(self.facts, self.functions)
-            self._set(outputs)
+            decision = self.definition.decisions[node.decision]
+            outputs = decision.evaluate(self.facts, self.functions)
+            self._set({name: outputs.get(name) for name in decision.outputs})  # not the steps of its reckoning
         elif node.topic:
             SERVICES[node.topic](self, node, local)
         elif node.expression:
@@ -205,6 +206,15 @@ def _notify(move: Move, node: Node, _local: Mapping[str, Any]) -> None:
 
 #: Functions that service and send tasks may name as `camunda:topic`.
 SERVICES: dict[str, Callable[[Move, Node, Mapping[str, Any]], None]] = {"notify": _notify}
+
+
+def recorded(node: Node) -> tuple[str, ...]:
+    """The clauses that completing a step leaves a record of: its `records`, or else every `clause` it is done under.
+
+    A step that only prepares, approves or assesses stands under a clause without fulfilling it (`records` = none).
+    """
+    text = node.properties.get("records", node.properties.get("clause", ""))
+    return tuple(part.strip() for part in text.split(",") if part.strip() and part.strip() != "none")
 
 
 def send_back_targets(net: Net, node: Node) -> tuple[Node, ...]:

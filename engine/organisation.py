@@ -303,6 +303,7 @@ def _check_rules(rules: Rules, roles: Mapping[str, Role], clauses: set[str], fin
     for duty in rules.duties:
         try:
             compile_expression(duty.when or "true")
+            compile_expression(duty.undecided_when or "true")
         except ExpressionError as wrong:
             findings.add("bad-expression", wrong.text, duty.clause, file)
     for role in (*(sight.role for sight in rules.visibility), *rules.session.privileged_roles):

@@ -35,6 +35,7 @@ from SpiffWorkflow.dmn.parser.DMNParser import DMNParser
 from engine import extensions
 from engine.decisions import Decision, TableSpec, compile_decisions
 from engine.errors import DefinitionRefused, Finding
+from engine.expressions import MAX_SOURCE
 from engine.extensions import BPMN, NAMESPACES
 from engine.gate import check_bundle, check_diagram, check_net
 from engine.inlining import build
@@ -123,6 +124,12 @@ def parse_decisions(data: bytes, file: str = "") -> tuple[Decision, ...]:
     if wrong:
         raise DefinitionRefused(wrong)
     names = {"dmn": namespace}
+    # Before the library hands cells to Python's parser, which a huge text could exhaust.
+    long = [item for item in root.iter(f"{{{namespace}}}text") if len(item.text or "") > MAX_SOURCE]
+    if long:
+        raise DefinitionRefused(
+            [Finding("expression", f"セルが長すぎます（{MAX_SOURCE}文字まで）。", item.getparent().get("id", ""), file) for item in long]
+        )
     tables = []
     for position, element in enumerate(root.findall("dmn:decision", names)):
         literal = element.find("dmn:literalExpression", names)
@@ -199,7 +206,7 @@ class _Recording(TaskParser):  # type: ignore[misc]
         self.task.extensions["flows"].append(sequence_flow_node)
 
     def handles_multiple_outgoing(self) -> bool:
-        """Several flows may leave anything (BPMN 2.0.2, 13.2.1: uncontrolled flow)."""
+        """Several flows may leave anything (BPMN 2.0.2, 13.3.1: uncontrolled flow)."""
         return True
 
     def _add_multiinstance_task(self, loop_characteristics: Any) -> None:

@@ -43,7 +43,7 @@ class Play(Board):
         else:
             _ARRIVALS[node.kind](self, frame, node, flow)
 
-    # Flows (13.2.1).
+    # Flows (13.3.1).
 
     def holds(self, condition: str, frame: int) -> bool:
         """Whether a condition is true."""
@@ -404,7 +404,8 @@ class Play(Board):
         self.search("escalation", code, frame, 0)
 
     def search(self, kind: str, code: str | None, frame: int, token: int) -> bool:
-        """The innermost catcher of an error or escalation takes it."""
+        """The innermost catcher of an error or escalation takes it; an event sub-process does not hear what is thrown inside itself."""
+        skip = -1
         while True:
             if token:
                 index = self.match(self.tokens[token].armed, kind, code)
@@ -414,10 +415,12 @@ class Play(Board):
             if not frame:
                 return False
             here = self.frames[frame]
-            index = self.match(here.armed, kind, code)
+            index = self.match(here.armed, kind, code, skip)
             if index is not None:
                 self.event_start(frame, self.nodes[index])
                 return True
+            scope = self.net.scopes[here.scope]
+            skip = scope.starts[0] if scope.kind == "event" else -1
             token, frame = here.owner, here.parent
 
     def conditions(self) -> bool:

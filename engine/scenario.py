@@ -78,15 +78,18 @@ def load(path: Path) -> Scenario:
 
 
 class Player:
-    """Plays scenarios on an engine whose clock can be moved."""
+    """Plays scenarios on an engine whose clock can be moved.
+
+    A subclass may act by other hands (the browser's): `begin`, `handle`, `do` and `check` are what it overrides.
+    """
 
     def __init__(
         self, engine: Engine, clock: SetClock, organisation: str, say: Callable[[str], None] | None = None, limit: datetime | None = None
     ) -> None:
         self._limit = limit
-        self._engine = engine
-        self._clock = clock
-        self._office = engine.organisation(organisation)
+        self.engine = engine
+        self.clock = clock
+        self.office = engine.organisation(organisation)
         self._say = say or (lambda _text: None)
 
     def play(self, scenario: Scenario, *, starts: datetime | None = None, until: str | None = None) -> int:
@@ -98,11 +101,10 @@ class Player:
         Raises:
             ScenarioFailed: a step was refused or an expectation did not hold.
         """
-        self._move_to(starts or scenario.starts)
+        self.move_to(starts or scenario.starts)
         seat = self._seat(scenario.start["by"], {})
-        with self._engine.work(by=self._person(seat), seat=seat) as work:
-            case_id = work.start(scenario.process, self._values(scenario.start.get("answers") or {}))
-        self._say(f"{self._when()} {self._office.seat_name(seat)}：開始")
+        case_id = self.begin(seat, scenario.process, self._values(scenario.start.get("answers") or {}))
+        self._say(f"{self._when()} {self.office.seat_name(seat)}：開始")
         for number, step in enumerate(scenario.steps, 1):
             if until is not None and step.get("stage") == until:
                 break
@@ -121,95 +123,112 @@ class Player:
 
     def _step(self, case_id: int, verb: str, step: Mapping[str, Any]) -> None:
         if "at" in step:
-            self._move_to(_instant(step["at"]))
+            self.move_to(_instant(step["at"]))
         if "after" in step:
             self._pass(step["after"])
         if verb == "passes":
             self._pass(step["passes"])
             return
         if verb == "expect":
-            self._expect(case_id, step["expect"])
+            self.check(case_id, step["expect"])
             return
         answers = self._values(step.get("answers") or {})
         if verb in ("complete", "send_back", "claim"):
             for row in self._tasks(case_id, step[verb], bool(step.get("each"))):
                 seat = row["seat"] if "by" not in step else self._seat(step["by"], self._facts(case_id))
-                with self._engine.work(by=self._person(seat), seat=None if seat.startswith("person:") else seat) as work:
-                    if verb == "complete":
-                        work.complete(row["id"], answers)
-                    elif verb == "claim":
-                        work.claim(row["id"])
-                    else:
-                        work.send_back(row["id"], step["reason"], step.get("to"))
-                self._say(f"{self._when()} {self._office.seat_name(seat)}：{row['name']}（{verb}）")
+                self.handle(verb, seat, row, answers, step)
+                self._say(f"{self._when()} {self.office.seat_name(seat)}：{row['name']}（{verb}）")
         else:
             seat = self._seat(step["by"], self._facts(case_id))
-            with self._engine.work(by=self._person(seat), seat=None if seat.startswith("person:") else seat) as work:
-                if verb == "act":
-                    work.act(case_id, step["act"], answers)
-                elif verb == "note":
-                    work.note(case_id, step["note"])
-                else:
-                    work.withdraw(case_id, step["withdraw"])
-            self._say(f"{self._when()} {self._office.seat_name(seat)}：{step[verb]}")
-        self._run_due()
+            self.do(verb, seat, case_id, answers, step)
+            self._say(f"{self._when()} {self.office.seat_name(seat)}：{step[verb]}")
+        self.run_due()
+
+    # ---------------------------------------------------------------- the hands
+
+    def begin(self, seat: str, process: str, answers: Mapping[str, Any]) -> int:
+        """Start the case; returns its id."""
+        with self.engine.work(by=self.person(seat), seat=seat) as work:
+            return work.start(process, answers)
+
+    def handle(self, verb: str, seat: str, row: Row, answers: Mapping[str, Any], step: Mapping[str, Any]) -> None:
+        """Complete, claim or send back one task."""
+        with self.engine.work(by=self.person(seat), seat=None if seat.startswith("person:") else seat) as work:
+            if verb == "complete":
+                work.complete(row["id"], answers)
+            elif verb == "claim":
+                work.claim(row["id"])
+            else:
+                work.send_back(row["id"], step["reason"], step.get("to"))
+
+    def do(self, verb: str, seat: str, case_id: int, answers: Mapping[str, Any], step: Mapping[str, Any]) -> None:
+        """Do one of the case's actions, leave a note, or withdraw it."""
+        with self.engine.work(by=self.person(seat), seat=None if seat.startswith("person:") else seat) as work:
+            if verb == "act":
+                work.act(case_id, step["act"], answers)
+            elif verb == "note":
+                work.note(case_id, step["note"])
+            else:
+                work.withdraw(case_id, step["withdraw"])
 
     # ---------------------------------------------------------------- time
 
     def _when(self) -> str:
-        return f"{self._clock.now().astimezone(JST):%Y-%m-%d %H:%M}"
+        return f"{self.clock.now().astimezone(JST):%Y-%m-%d %H:%M}"
 
     def _pass(self, text: Any) -> None:
-        moved = add_duration(str(text), self._clock.now())
+        moved = add_duration(str(text), self.clock.now())
         if moved is None:
             raise _Unexpected(f"期間「{text}」を読めません。")
-        self._move_to(moved)
+        self.move_to(moved)
 
-    def _move_to(self, target: datetime) -> None:
+    def move_to(self, target: datetime) -> None:
         """Move the clock, stopping at every due instant on the way so that timers and reminders happen when they would."""
         if self._limit is not None:
             target = min(target, self._limit)
         for _ in range(MAX_JOBS):
-            with self._engine.reading() as connection:
+            with self.engine.reading() as connection:
                 due = connection.scalar(sa.select(sa.func.min(job.c.run_at)).where(job.c.run_at <= target))
             if due is None:
                 break
-            if due > self._clock.now():
-                self._clock.set(due)
-            self._run_due()
-        self._clock.set(max(target, self._clock.now()) if target >= self._clock.now() else target)
+            if due > self.clock.now():
+                self.clock.set(due)
+            self.run_due()
+        self.clock.set(max(target, self.clock.now()) if target >= self.clock.now() else target)
 
-    def _run_due(self) -> None:
-        while self._engine.run_due(limit=500):
+    def run_due(self) -> None:
+        """Run everything that is due now."""
+        while self.engine.run_due(limit=500):
             pass
 
     # ---------------------------------------------------------------- who and what
 
     def _facts(self, case_id: int) -> Mapping[str, Any]:
-        with self._engine.reading() as connection:
+        with self.engine.reading() as connection:
             return dict(json.loads(connection.scalar(sa.select(case_file.c.facts).where(case_file.c.id == case_id)) or "{}"))
 
     def _seat(self, group: str, facts: Mapping[str, Any]) -> str:
         if group == "reporter":
             return f"person:{facts['reporter']}"
         role, _, where = group.partition("@")
-        unit = self._office.id if where == "organisation" else str(facts.get(where) or where)
-        seat = self._office.resolve(role, unit, civil_day(self._clock.now()))
+        unit = self.office.id if where == "organisation" else str(facts.get(where) or where)
+        seat = self.office.resolve(role, unit, civil_day(self.clock.now()))
         if seat is None:
             raise _Unexpected(f"「{group}」の役がありません。")
         return seat
 
-    def _person(self, seat: str) -> str:
+    def person(self, seat: str) -> str:
+        """Who holds a seat today, the main holder first."""
         if seat.startswith("person:"):
             return seat.removeprefix("person:")
-        with self._engine.reading() as connection:
-            found = people.holders(connection, self._office.id, [seat], civil_day(self._clock.now()))
+        with self.engine.reading() as connection:
+            found = people.holders(connection, self.office.id, [seat], civil_day(self.clock.now()))
         if not found:
-            raise _Unexpected(f"「{self._office.seat_name(seat)}」に就いている人がいません。")
+            raise _Unexpected(f"「{self.office.seat_name(seat)}」に就いている人がいません。")
         return min(found, key=lambda holder: holder.kind != "main").person
 
     def _tasks(self, case_id: int, element: str, each: bool) -> Sequence[Row]:
-        with self._engine.reading() as connection:
+        with self.engine.reading() as connection:
             rows = connection.execute(
                 sa.select(task).where(task.c.case_id == case_id, task.c.state == "open").order_by(task.c.id)
             ).mappings().all()  # fmt: skip
@@ -230,7 +249,7 @@ class Player:
         match = _MOMENT.fullmatch(value) if isinstance(value, str) else None
         if match is None:
             return value.isoformat() if isinstance(value, datetime) else str(value) if hasattr(value, "isoformat") else value
-        now = self._clock.now().astimezone(JST)
+        now = self.clock.now().astimezone(JST)
         moved = now
         if match[3]:
             later = add_duration(match[3], now)
@@ -241,8 +260,9 @@ class Player:
 
     # ---------------------------------------------------------------- expectations
 
-    def _expect(self, case_id: int, wanted: Mapping[str, Any]) -> None:
-        with self._engine.reading() as connection:
+    def check(self, case_id: int, wanted: Mapping[str, Any]) -> None:
+        """See that the case stands as the scenario says."""
+        with self.engine.reading() as connection:
             row = connection.execute(sa.select(case_file).where(case_file.c.id == case_id)).mappings().one()
             nodes = connection.scalars(sa.select(task.c.node).where(task.c.case_id == case_id, task.c.state == "open")).all()
             running = sa.select(statutory_clock.c.clock, statutory_clock.c.due_on).where(statutory_clock.c.case_id == case_id)

@@ -39,6 +39,7 @@ class OpenCase:
     facts: dict[str, Any]
     entries: list[history.Entry] = field(default_factory=list)
     told: list[Told] = field(default_factory=list)
+    sent_back_to: str = ""
 
     @property
     def id(self) -> int:
@@ -71,17 +72,17 @@ def step_name(node: Node, local: Mapping[str, Any]) -> str:
     return f"{node.name}（{index + 1}）" if isinstance(index, int) else node.name
 
 
-def insert_new(connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> int:
-    """Insert rows whose key is not there yet; returns how many were."""
+def insert_new(connection: sa.Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
+    """The statement that inserts rows whose key is not there yet."""
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    return connection.execute(insert(table).on_conflict_do_nothing(), rows).rowcount
+    return insert(table).on_conflict_do_nothing()
 
 
 def see(connection: sa.Connection, organisation: str, case_id: int, seats: Iterable[str]) -> None:
     """Let seats see a case; a seat that already does is left alone."""
     rows = [{"case_id": case_id, "organisation": organisation, "seat": seat} for seat in dict.fromkeys(seats)]
     if rows:
-        insert_new(connection, case_seat, rows)
+        connection.execute(insert_new(connection, case_seat), rows)
 
 
 def next_number(connection: sa.Connection, organisation: str, name: str, period: str) -> int:
@@ -243,7 +244,8 @@ class Writer:
             for task_id, (_wait, row) in zip(ids, steps, strict=True):
                 jobs += self._urgency_jobs(case.id, task_id, row, move)
                 cause = f"task:{task_id}:opened"
-                case.told.append(Told(cause, "task_opened", (row["seat"],), row["name"], task_id))
+                template = "task_sent_back" if row["node"] == case.sent_back_to else "task_opened"
+                case.told.append(Told(cause, template, (row["seat"],), row["name"], task_id))
                 case.entries.append(
                     history.Entry(
                         "task.opened", self._now, people.SYSTEM, row["seat"], row["node"], task_id, None, case.definition.id,
@@ -366,11 +368,13 @@ class Writer:
             if changed:
                 self._change(case, row, {**changed, "name": values["name"]}, "clock.changed", move)
             now_met = met and row["met_at"] is None
+            if not met and row["met_at"] is not None:
+                changed["met_at"] = None  # what was submitted has been withdrawn and is due again
             if now_met:
                 self._change(case, row, {"met_at": met_at}, "clock.met", move)
             if changed or now_met or ended:
                 dropped += clock_keys(row["warn_at"], name)
-                if changed and not met and not ended and row["met_at"] is None:
+                if changed and not met and not ended:
                     jobs += clock_jobs(case.id, reading, self._now)
         if old != new:
             self._redate(case, move)

@@ -4,20 +4,22 @@ Sections are those of BPMN 2.0.2 (OMG formal/2013-12-09).
 
 POLICIES, where the standard leaves the choice to us or we go beyond it:
 
-*Order of one act.* Tokens move, oldest first, until nothing moves; elements that throw a message or signal go last, so that a
-catcher armed in the same act hears them. Then conditional events are looked at, outer frames first, then tokens by age. Then one inclusive join in
-document order. Then one empty frame is closed, the innermost first. Then all of it again. More than STEP_LIMIT steps in one act is an error.
+*Order of one act.* Tokens move, oldest first, until nothing moves; elements that throw a message or signal go last, so that a catcher
+armed in the same act hears them. Then conditional events are looked at, outer frames first, then tokens by age. Then one inclusive join
+in document order. Then one empty frame is closed, the innermost first. Then all of it again. More than STEP_LIMIT steps in one act is an
+error, and the act does not happen.
 
 *Joins* count arrivals for each incoming flow (13.4.1). An inclusive join follows 13.4.3; boundary events are exits of their activity and
 links are flows, while ways back by `send_back_to` are no sequence flows: a join does not wait for something that could only be sent back.
 
 *Conditions* take true, false or null. A gateway without a true condition or default is an error (13.4.2), the act does not happen.
 
-*Errors* (13.5.4) and *escalations* search outward from where they are thrown: event sub-processes of the frame, then boundary events of the
-activity that opened it, then the frame around; the exact code before one that catches all. An error nobody catches ends the case with the
-outcome `error:CODE`; an escalation nobody catches is dropped. Only the innermost catcher hears it.
+*Errors* and *escalations* (propagation, 10.5.1 and 10.5.6) search outward from where they are thrown: event sub-processes of the frame,
+then boundary events of the activity that opened it, then the frame around; the exact code before one that catches all. An error nobody
+catches ends the case with the outcome `error:CODE`; an escalation nobody catches is dropped. Only the innermost catcher hears it, and an
+event sub-process does not hear what is thrown inside itself.
 
-*Signals* (10.5.1) are heard by everything armed in the case at that moment, *messages* by one catcher: the one named by the act, else the
+*Signals* (publication, 10.5.1) are heard by everything armed in the case at that moment, *messages* by one catcher: the one named by the act, else the
 oldest. A message thrown inside the case can be caught inside it. A throw whose own frame is interrupted by its catcher does not go on.
 
 *Conditional events* fire when the condition becomes true; being true when they are armed counts as becoming true. A non-interrupting one

@@ -252,7 +252,7 @@ class Event:
 
 @dataclass(frozen=True)
 class DutyShown:
-    """A duty the case opened: `state` is done, open or not_applicable."""
+    """A duty the case opened: `state` is done, open, undecided (判断待ち) or not_applicable."""
 
     clause: str
     citation: str

@@ -37,7 +37,7 @@ from engine.errors import (
 )
 from engine.model import Row, attachment, case_file, case_link, case_seat, draft, job, submission, task
 from engine.model import history as history_table
-from engine.moves import Move, send_back_targets
+from engine.moves import Move, recorded, send_back_targets
 from engine.net import Node
 from engine.notices import Told
 from engine.organisation import Organisation
@@ -147,7 +147,8 @@ class Work:
 
     def _made_before(self, once: str) -> int | None:
         """The case an earlier sending of this form made. The token is taken before the case is made: a second sending waits for the first."""
-        taken = insert_new(self._connection, submission, [{"person": self.person, "token": once[:64], "at": self._now}])
+        mine = {"person": self.person, "token": once[:64], "at": self._now}
+        taken = self._connection.execute(insert_new(self._connection, submission), mine).rowcount == 1
         return None if taken else self._connection.scalar(sa.select(submission.c.case_id).where(*self._token(once)))
 
     def _starting_seat(self) -> str:
@@ -239,6 +240,7 @@ class Work:
             raise NotSendBack(to=to or "", task=task_id)
         move = case.move(self._now)
         step = move.send_back(case.marking, wait, chosen.id)
+        case.sent_back_to = chosen.id
         self._finish_task(row, "sent_back", seat)
         case.entries.append(self._entry("task.sent_back", wait.node, {"name": row["name"], "to": chosen.name, "reason": text}, seat, row))
         self._save(case, move, step.marking)
@@ -259,12 +261,13 @@ class Work:
         if wait is None:
             label = armed[0].node.name if armed else name
             raise ActionNotOffered(action=label, case=case_id)
-        seat = self._seat_among({move.seat_for(group) for group in wait.node.candidate_groups})
+        seat = self._seat_among({found for group in wait.node.candidate_groups if (found := move.seat_or_none(group))})
         read = self._read(wait.node, answers, move, wait.local)
         if version is not None and version != case.row["version"]:
             self._check_version(case, version, read)
         step = move.deliver(case.marking, wait, read)
         case.entries.append(self._entry("action.done", wait.node, {"name": wait.node.name, "facts": changes(case.facts, move.facts)}, seat))
+        see(self._connection, case.row["organisation"], case_id, [f"person:{self.person}"])
         self._save(case, move, step.marking)
         self._drop_draft(f"action:{case_id}:{name}")
 
@@ -279,7 +282,7 @@ class Work:
         if rule == "never" or (rule == "until_first_act" and self._someone_acted(case)):
             raise WithdrawNotAllowed(case=case_id)
         move = case.move(self._now)
-        step = tokens.cancel(case.definition.net, case.marking, "withdrawn")
+        step = tokens.cancel(case.definition.net, case.marking, "取下げ")
         case.entries.append(self._entry("case.withdrawn", None, {"reason": text}, f"person:{self.person}"))
         self._save(case, move, step.marking)
         self._connection.execute(case_file.update().where(case_file.c.id == case_id).values(state="withdrawn"))
@@ -334,7 +337,7 @@ class Work:
         )
         if wait is None:
             raise MergeRefused(why="この手続では統合できません。", case=case_id)
-        allowed = {lost_move.seat_for(group) for group in wait.node.candidate_groups}
+        allowed = {found for group in wait.node.candidate_groups if (found := lost_move.seat_or_none(group))}
         seat = self._seat_among(allowed)
         step = lost_move.deliver(lost.marking, wait, {})
         lost.entries.append(self._entry("case.merged", wait.node, {"into": kept.row["number"], "into_id": into, "reason": text}, seat))
@@ -346,7 +349,7 @@ class Work:
         step = kept_move.touch(kept.marking, {"known_at": earliest})
         data = {"from": lost.row["number"], "from_id": case_id, "reason": text, "facts": changes(kept.facts, kept_move.facts)}
         kept.entries.append(self._entry("case.absorbed", None, data, seat))
-        kept.told.append(Told(f"case:{case_id}:merged", "case_merged", (f"person:{lost.row['reporter']}",), lost.row["title"]))
+        kept.told.append(Told(f"case:{case_id}:merged", "case_merged", (f"person:{lost.row['reporter']}",), lost.row["number"]))
         see(self._connection, kept.row["organisation"], into, [f"person:{lost.row['reporter']}"])
         self._save(kept, kept_move, step.marking)
 
@@ -425,16 +428,16 @@ class Work:
         return found is not None and organisation == self.organisation_id
 
     def _task(self, task_id: int) -> tuple[OpenCase, dict[str, Any]]:
-        """Take up a task and its case, the case locked first (the other order deadlocks on PostgreSQL)."""
+        """Take up a task and its case, the case locked first (the other order deadlocks on PostgreSQL).
+
+        The task is read after the lock: a joined read that had to wait would show it as it was before the wait.
+        """
         found = self._connection.execute(
-            sa.select(case_file, *(column.label(f"task_{column.name}") for column in task.c))
-            .join(task, task.c.case_id == case_file.c.id)
-            .where(task.c.id == task_id)
-            .with_for_update(of=case_file)
+            sa.select(case_file).join(task, task.c.case_id == case_file.c.id).where(task.c.id == task_id).with_for_update(of=case_file)
         ).mappings().first()  # fmt: skip
         if found is None:
             raise TaskNotFound(task=task_id)
-        row = {column.name: found[f"task_{column.name}"] for column in task.c}
+        row = dict(self._connection.execute(sa.select(task).where(task.c.id == task_id)).mappings().one())
         self.attempt["case"] = row["case_id"]
         if row["organisation"] != self.organisation_id or (
             row["seat"] not in self._seats and not self._may_see(row["case_id"], row["organisation"])
@@ -445,7 +448,7 @@ class Work:
         if row["state"] != "open":
             who = people.names(self._connection, [row["closed_by"]]).get(row["closed_by"], "")
             raise AlreadyDone(task=task_id, at=japanese(row["closed_at"]), person=who)
-        return self._open_case({column.name: found[column.name] for column in case_file.c}), row
+        return self._open_case(dict(found)), row
 
     def _wait(self, case: OpenCase, key: str) -> Wait:
         return next(wait for wait in case.waits() if wait.kind == "task" and wait.key == key)
@@ -488,6 +491,9 @@ class Work:
         if not others:
             return
         prefix = node.id.removesuffix(node.element)
+        start = case.definition.net.start
+        if case.row["reporter"] == self.person and start.id in [prefix + other for other in others]:
+            raise SamePerson(other=start.name)
         rows = self._connection.execute(
             sa.select(task.c.name).where(
                 task.c.case_id == case.id,
@@ -520,7 +526,7 @@ class Work:
         """Refuse to overwrite a fact that somebody changed after the actor's page was made; other changes do not matter."""
         since = self._connection.scalars(
             sa.select(history_table.c.data).where(
-                history_table.c.case_id == case.id, history_table.c.chain == f"case:{case.id}", history_table.c.seq > 0
+                history_table.c.case_id == case.id, history_table.c.chain == f"case:{case.id}", history_table.c.person != self.person
             )
         )
         for text in since:
@@ -559,7 +565,7 @@ class Work:
             seat,
             node.id if node else row["node"] if row else None,
             row["id"] if row else None,
-            node.properties.get("clause") if node else None,
+            ",".join(recorded(node)) or None if node else None,
             None,
             data,
         )
@@ -613,12 +619,19 @@ def unmet_duties(connection: sa.Connection, case: OpenCase, move: Move, finishin
     """Names of duties that the facts open and no act has recorded; the clauses of the step being finished count as recorded."""
     done = set(recorded_clauses(connection, case.id))
     if finishing is not None:
-        done |= {clause.strip() for clause in finishing.properties.get("clause", "").split(",")}
+        done |= set(recorded(finishing))
     return [
         f"{duty.name}（{duty.clause}）"
         for duty in case.organisation.rules.duties_of(case.row["process_id"], civil_day(move.now))
-        if (not duty.when or move.evaluate(duty.when) is True) and not done & set(duty.recorded_by)
+        if duty_state(move, duty.when, duty.undecided_when) != "not_applicable" and not done & set(duty.recorded_by)
     ]
 
 
-__all__ = ["Definition", "Work", "changes", "outcome_name", "recorded_clauses", "step_name", "unmet_duties"]
+def duty_state(move: Move, when: str, undecided_when: str) -> str:
+    """open, undecided or not_applicable: whether the facts open a duty. Undecided blocks closing like open does."""
+    if not when or move.evaluate(when) is True:
+        return "open"
+    return "undecided" if undecided_when and move.evaluate(undecided_when) is True else "not_applicable"
+
+
+__all__ = ["Definition", "Work", "changes", "duty_state", "outcome_name", "recorded_clauses", "step_name", "unmet_duties"]

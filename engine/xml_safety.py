@@ -28,6 +28,8 @@ def read_xml(data: bytes, file: str = "") -> Any:
         data.decode("utf-8")
     except UnicodeDecodeError:
         raise refuse("xml_encoding", "文字コードはUTF-8にしてください。") from None
+    if b"\0" in data:  # a parser could take it for UTF-16 and see another document than we did
+        raise refuse("xml_encoding", "文字コードはUTF-8にしてください。")
     if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
         raise refuse("xml_unsafe", "文書型宣言（DOCTYPE）は使えません。")
     parser = etree.XMLParser(

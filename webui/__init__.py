@@ -18,12 +18,14 @@ from werkzeug.routing import IntegerConverter
 
 from webui import auth, errors, formatting, security
 from webui.cases import cases
+from webui.diagrams import diagrams
 from webui.help import help
 from webui.inbox import inbox
 from webui.incoming import engine as current_engine
 from webui.incoming import viewer
 from webui.notices import may_see_outbox, notices
 from webui.register import register
+from webui.report import report
 from webui.tasks import tasks
 
 if TYPE_CHECKING:
@@ -87,7 +89,7 @@ def create_app(
     security.protect(app, https=https)
     CSRFProtect(app)
     auth.register(app)
-    for blueprint in (inbox, tasks, cases, notices, register, help):
+    for blueprint in (inbox, tasks, report, cases, diagrams, notices, register, help):
         app.register_blueprint(blueprint)
     errors.register(app)
     app.context_processor(_words_for_templates)

@@ -1,4 +1,4 @@
-"""Cases: the report that starts one, its page, what can be done to it at any time, its files and papers."""
+"""A case: its page, what can be done to it at any time, its files and papers."""
 
 from __future__ import annotations
 
@@ -7,85 +7,18 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from flask import Blueprint, abort, flash, jsonify, redirect, render_template, request, send_file, url_for
+from flask import Blueprint, flash, jsonify, redirect, render_template, request, send_file, url_for
 from werkzeug.wrappers import Response
 
 from engine import CaseHead, Conflict, FormInvalid, Invalid, NotAllowed, Paper
+from webui.diagrams import elements_of
 from webui.errors import status_of
 from webui.formatting import safe_name
-from webui.incoming import Answers, chosen_seat, engine, posted_answers, posted_text, query_text, sent_files, viewer
-from webui.tasks import drop_draft, keep_draft
+from webui.incoming import Answers, chosen_seat, engine, posted_answers, posted_text, sent_files, viewer
 
 cases = Blueprint("cases", __name__)
 
 FIRST_CHOICE = "isa_incident"
-
-
-# ---------------------------------------------------------------- report
-
-
-@cases.get("/report")
-def choose() -> Any:
-    """The procedures the viewer may start; with only one, straight to its form."""
-    startable = engine().startable(viewer())
-    if len(startable) == 1:
-        return redirect(url_for("cases.report", process_id=startable[0][0]), 303)
-    return render_template("report_choose.html", startable=startable)
-
-
-def _form(
-    process_id: str,
-    *,
-    status: int = 200,
-    answers: Answers | None = None,
-    errors: dict[str, str] | None = None,
-    problem: str = "",
-    add_rows: str = "",
-) -> Any:
-    form = engine().start_form(viewer(), process_id, answers=answers, errors=errors)
-    return render_template("report.html", form=form, errors=errors or {}, problem=problem, add_rows=add_rows, seat=chosen_seat()), status
-
-
-@cases.get("/report/<process_id>")
-def report(process_id: str) -> Any:
-    """The form that starts a case, with the draft the viewer left."""
-    return _form(process_id)
-
-
-@cases.post("/report/<process_id>")
-def start(process_id: str) -> Any:
-    """Start the case."""
-    answers = posted_answers()
-    if request.form.get("_add"):
-        return _form(process_id, answers=answers, add_rows=request.form["_add"])
-    files = sent_files()
-    try:
-        with engine().work(by=viewer().person, seat=chosen_seat()) as work:
-            case_id = work.start(process_id, answers)
-            for file in files:
-                work.attach(case_id, file.name, file.data)
-    except (Invalid, NotAllowed, Conflict) as error:
-        fields = error.fields if isinstance(error, FormInvalid) else {}
-        return _form(process_id, status=status_of(error), answers=answers, errors=fields, problem="" if fields else error.text)
-    return redirect(url_for("cases.started", case_id=case_id), 303)
-
-
-@cases.post("/report/<process_id>/draft")
-def save_draft(process_id: str) -> Any:
-    """Keep what was typed."""
-    return keep_draft(f"start:{process_id}", url_for("cases.report", process_id=process_id))
-
-
-@cases.post("/report/<process_id>/draft/discard")
-def discard_draft(process_id: str) -> Response:
-    """Throw the draft away."""
-    return drop_draft(f"start:{process_id}", url_for("cases.report", process_id=process_id))
-
-
-@cases.get("/cases/<id:case_id>/started")
-def started(case_id: int) -> str:
-    """The confirmation: the number, who has it now, what happens next."""
-    return render_template("started.html", page=engine().case(viewer(), case_id))
 
 
 # ---------------------------------------------------------------- the case
@@ -95,42 +28,8 @@ def started(case_id: int) -> str:
 def show(case_id: int) -> str:
     """Everything the viewer may see of the case."""
     page = engine().case(viewer(), case_id)
-    elements = _elements(engine().diagram_state(viewer(), case_id, "")) if page.diagrams else ()
+    elements = elements_of(case_id, "") if page.diagrams else ()
     return render_template("case.html", page=page, elements=elements)
-
-
-#: Marks of the text list beside the diagram, in the order a reader wants them.
-MARKS = {"overdue": "期限超過", "current": "処理中", "done": "済"}
-
-
-def _elements(state: Any) -> tuple[tuple[str, str, int], ...]:
-    """The diagram's marked elements as (mark, label, count): its equivalent in text."""
-    rows = [(entry["state"], entry["label"], entry.get("count", 1)) for entry in state.values() if entry.get("label")]
-    return tuple((MARKS[mark], label, count) for wanted in MARKS for mark, label, count in rows if mark == wanted)
-
-
-@cases.get("/cases/<id:case_id>/diagram")
-def diagram(case_id: int) -> str:
-    """One diagram of the case alone: large, printable, with its list of steps."""
-    path = query_text("path") or ""
-    page = engine().case(viewer(), case_id)
-    name = dict(page.diagrams).get(path)
-    if name is None:
-        abort(404)
-    elements = _elements(engine().diagram_state(viewer(), case_id, path))
-    return render_template("diagram.html", page=page, path=path, name=name, elements=elements)
-
-
-@cases.get("/cases/<id:case_id>/diagram.bpmn")
-def diagram_xml(case_id: int) -> Response:
-    """The diagram of the case's own version."""
-    return Response(engine().diagram(viewer(), case_id, query_text("path") or ""), mimetype="application/xml")
-
-
-@cases.get("/cases/<id:case_id>/diagram.json")
-def diagram_state(case_id: int) -> Response:
-    """Where the case stands in that diagram."""
-    return jsonify(engine().diagram_state(viewer(), case_id, query_text("path") or ""))
 
 
 # ---------------------------------------------------------------- acts

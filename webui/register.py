@@ -16,6 +16,7 @@ STATES = {"all": "すべて", "open": "進行中", "closed": "終結", "withdraw
 def _list(*, mine: bool) -> str:
     state, unknown = query_choice("state", STATES, "all")
     filters: dict[str, Any] = {"text": query_text("text"), "unit": query_text("unit")}
+    office = engine().organisations[viewer().organisation]
     rows, after = engine().cases(
         viewer(), state=None if state == "all" else state, mine=mine, after=request.args.get("after") or None, **filters
     )
@@ -30,6 +31,7 @@ def _list(*, mine: bool) -> str:
         filters=filters,
         kept=kept,
         mine=mine,
+        units=[(unit.id, unit.name) for unit in office.units.values()],
         continued=bool(request.args.get("after")),
     )
 

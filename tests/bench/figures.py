@@ -39,8 +39,8 @@ class Figure:
 class Sizes:
     """How much each bench does."""
 
-    steps: int = 300
-    requests: int = 200
+    steps: int = 200
+    requests: int = 150
     acts: int = 2_000
     repeats: int = 9
     rounds: int = 3_000
@@ -140,7 +140,10 @@ def table(figures: Sequence[Figure]) -> str:
     right = {1, 4, 5}
 
     def line(row: Sequence[str]) -> str:
-        cells = [cell.rjust(width) if number in right else cell.ljust(width) for number, (cell, width) in enumerate(zip(row, widths, strict=True))]
+        cells = [
+            cell.rjust(width) if number in right else cell.ljust(width)
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
         return "  ".join(cells).rstrip()
 
     lines = [line(head), line(["-" * width for width in widths])]

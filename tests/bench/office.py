@@ -6,7 +6,8 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -71,22 +72,24 @@ def installation(database: str | None = None) -> Iterator[Engine]:
             engine.close()
 
 
+@dataclass(frozen=True)
+class Target:
+    """A kind of database: the address of a server, None for a SQLite file of the installation's own; `missing` says why it cannot be had."""
+
+    name: str
+    server: str | None = None
+    missing: str = ""
+
+
 @contextmanager
-def databases() -> Iterator[dict[str, str | None | pytest.skip.Exception]]:
-    """What can be measured on, by name: an address, None for a SQLite file of the installation's own, or the reason why not."""
-    reason = None
-    try:
-        cluster = postgresql_cluster(fsync="on")
-        url = cluster.__enter__()
-    except pytest.skip.Exception as missing:
-        reason = missing
-    if reason is not None:
-        yield {"SQLite": None, "PostgreSQL": reason}
-        return
-    try:
-        yield {"SQLite": None, "PostgreSQL": url}
-    finally:
-        cluster.__exit__(None, None, None)
+def targets() -> Iterator[tuple[Target, Target]]:
+    """SQLite, and a PostgreSQL cluster of our own that does write through to the disk."""
+    with ExitStack() as stack:
+        try:
+            postgresql = Target("PostgreSQL", stack.enter_context(postgresql_cluster(fsync="on")))
+        except pytest.skip.Exception as skipped:
+            postgresql = Target("PostgreSQL", missing=str(skipped))
+        yield Target("SQLite"), postgresql
 
 
 @contextmanager
@@ -110,7 +113,14 @@ def fresh_database(url: str | None) -> Iterator[str | None]:
 def start_cases(engine: Engine, count: int) -> list[tuple[int, int]]:
     """(case, task) of new incidents that wait at the step measured."""
     known = engine.clock.now().isoformat()
-    answers = {"item_summary": "別の申請者の書類の写しを誤って交付した。", "known_at": known, "owning_unit": UNIT, "event": "leak", "holds": ["pi"], "count": 1}
+    answers = {
+        "item_summary": "別の申請者の書類の写しを誤って交付した。",
+        "known_at": known,
+        "owning_unit": UNIT,
+        "event": "leak",
+        "holds": ["pi"],
+        "count": 1,
+    }
     cases = []
     for _ in range(count):
         with engine.work(by=REPORTER) as work:

@@ -7,7 +7,7 @@ import multiprocessing
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ from urllib.parse import urlencode
 import sqlalchemy as sa
 
 from engine import Engine, Settings
-from engine.model import metadata
 from tests.bench.figures import Figure, Samples, Sizes, statements_of
 from tests.bench.office import ANSWERS, MANAGER, MANAGER_SEAT, installation, start_cases
 from webui import create_app
@@ -135,16 +134,15 @@ def by_test_client(engine: Engine) -> Post:
     return post
 
 
-def by_socket(port: int) -> Post:
+def by_socket(connection: http.client.HTTPConnection) -> Post:
     """Signed in over one kept-alive connection, as a browser would."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     cookie = ""
 
-    def send(method: str, path: str, data: dict[str, Any] | None = None, **headers: str) -> http.client.HTTPResponse:
+    def send(method: str, path: str, data: dict[str, Any] | None = None) -> http.client.HTTPResponse:
         nonlocal cookie
         body = urlencode(data, doseq=True).encode() if data else None
-        kind = {"Content-Type": "application/x-www-form-urlencoded"} if data else {}
-        connection.request(method, path, body, {**kind, **headers, **({"Cookie": cookie} if cookie else {})})
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "Cookie": cookie}
+        connection.request(method, path, body, headers)
         answer = connection.getresponse()
         if answer.headers["Set-Cookie"]:
             cookie = answer.headers["Set-Cookie"].split(";")[0]
@@ -158,7 +156,7 @@ def by_socket(port: int) -> Post:
 
     def post(case_id: int, task_id: int) -> Mapping[str, str]:
         path, data = form(case_id, task_id, token)
-        answer = send("POST", path, data, **({"X-Count-Statements": "1"} if not case_id else {}))
+        answer = send("POST", path, data)
         text = answer.read()
         assert answer.status == 303, text.decode()
         return answer.headers
@@ -208,10 +206,10 @@ def request(name: str, database: str | None, sizes: Sizes) -> list[Figure]:
         post = by_test_client(engine)
         with statements_of(engine.database) as sent:
             post(*next(cases))
-        with waitress(engine) as (port, pid):
+        with waitress(engine) as (port, pid), closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
             inside, bare = Samples(), Samples()
             outside = Samples(cpu_clock_of(pid))
-            over_socket = by_socket(port)
+            over_socket = by_socket(connection)
             for number in range(sizes.requests + WARM_UP):
                 if number == WARM_UP:
                     inside, bare, outside = Samples(), Samples(), Samples(outside.cpu_clock)
@@ -230,6 +228,3 @@ def request(name: str, database: str | None, sizes: Sizes) -> list[Figure]:
             Figure("http", f"{name}: POST of the step, {title}, wall p95", "ms", samples.p95, f"{peer}, p95", bare.p95),
         ]
     return figures
-
-
-assert bare_row.name not in metadata.tables

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
@@ -99,12 +100,14 @@ def flows(*chains: str) -> str:
     for chain in chains:
         way, _, condition = chain.partition(" : ")
         stops = [stop.strip() for stop in way.split(">")]
-        for source, target in zip(stops, stops[1:], strict=False):
+        for source, target in pairwise(stops):
             name = f"{source}_{target}"
             seen[name] = seen.get(name, 0) + 1
             name += f"_{seen[name]}" if seen[name] > 1 else ""
             inside = (
-                f'<bpmn:conditionExpression xsi:type="bpmn:tFormalExpression">{escape(condition)}</bpmn:conditionExpression>' if condition else ""
+                f'<bpmn:conditionExpression xsi:type="bpmn:tFormalExpression">{escape(condition)}</bpmn:conditionExpression>'
+                if condition
+                else ""
             )
             drawn.append(f'<bpmn:sequenceFlow id="{name}" sourceRef="{source}" targetRef="{target}">{inside}</bpmn:sequenceFlow>')
     return "".join(drawn)

@@ -138,7 +138,10 @@ def test_what_does_not_exist_in_the_language(source):
         compile_expression(source)
 
 
-@pytest.mark.parametrize(("source", "facts"), [("'a' * 3", {}), ("x * 1000000", {"x": 10**12}), ("[1] * 5", {}), ("x + x", {"x": [1]}), ("over(1)", {}), ("-x", {"x": "a"})])
+@pytest.mark.parametrize(
+    ("source", "facts"),
+    [("'a' * 3", {}), ("x * 1000000", {"x": 10**12}), ("[1] * 5", {}), ("x + x", {"x": [1]}), ("over(1)", {}), ("-x", {"x": "a"})],
+)
 def test_what_the_values_do_not_allow(source, facts):
     with pytest.raises(ExpressionError):
         value(source, **facts)

@@ -114,13 +114,18 @@ class TestReading:
 
     def test_flows_keep_id_condition_default_and_document_order(self):
         drawn = net(start(), exclusive("g", default="g_e"), user("a"), end(), flows("s > g", "g > a : ${x == 1}", "g > e", "a > e"))
-        assert [(drawn.flows[index].id, drawn.flows[index].condition, drawn.flows[index].default) for index in drawn.node("g").outgoing] == [
+        assert [
+            (drawn.flows[index].id, drawn.flows[index].condition, drawn.flows[index].default) for index in drawn.node("g").outgoing
+        ] == [
             ("g_a", "${x == 1}", False),
             ("g_e", None, True),
         ]
 
     def test_numbers_do_not_depend_on_the_order_of_files(self):
-        files = {"p.bpmn": diagram(start(), call("c", "q"), user("a"), end(), flows("s > c > a > e")), "q.bpmn": diagram(start(), user("b"), end(), flows("s > b > e"), id="q")}
+        files = {
+            "p.bpmn": diagram(start(), call("c", "q"), user("a"), end(), flows("s > c > a > e")),
+            "q.bpmn": diagram(start(), user("b"), end(), flows("s > b > e"), id="q"),
+        }
         assert parse_bundle(files, "p") == parse_bundle(dict(reversed(files.items())), "p")
 
     def test_the_same_ids_in_two_diagrams_do_not_collide(self):
@@ -170,6 +175,7 @@ class TestXmlSafety:
             (good.replace(b'encoding="UTF-8"', b'encoding="UTF-16"'), "xml_broken"),
             (good.decode().encode("shift_jis").replace(b"UTF-8", b"Shift_JIS"), "xml_encoding"),
             (good.replace(b"UTF-8", b"iso-8859-1"), "xml_encoding"),
+            (good.decode().replace("UTF-8", "UTF-16").encode("utf-16-le"), "xml_encoding"),
             (b" " * (MAX_BYTES + 1), "xml_size"),
             (b"<a>" * 100 + b"</a>" * 100, "xml_depth"),
         ],
@@ -181,7 +187,9 @@ class TestXmlSafety:
         assert [finding.rule for finding in raised.value.findings] == [rule]
 
     def test_nothing_is_fetched(self):
-        data = self.good.replace(b"<bpmn:process", b'<bpmn:import namespace="n" location="http://127.0.0.1:9/x" importType="t"/><bpmn:process', 1)
+        data = self.good.replace(
+            b"<bpmn:process", b'<bpmn:import namespace="n" location="http://127.0.0.1:9/x" importType="t"/><bpmn:process', 1
+        )
         assert rules(data) >= {"schema"} or parse_bundle({"p.bpmn": data}, "p")
 
 
@@ -292,7 +300,9 @@ def test_a_form_is_refused(field):
 
 def test_findings_name_element_file_and_rule():
     with pytest.raises(DefinitionRefused) as raised:
-        parse_bundle({"x/p.bpmn": diagram(start(), service("a"), user("b"), element("serviceTask", "c"), end(), flows("s > a > c > e"))}, "p")
+        parse_bundle(
+            {"x/p.bpmn": diagram(start(), service("a"), user("b"), element("serviceTask", "c"), end(), flows("s > a > c > e"))}, "p"
+        )
     found = {(finding.rule, finding.element, finding.file) for finding in raised.value.findings}
     assert found == {("unreachable", "b", "x/p.bpmn"), ("dead_end", "b", "x/p.bpmn"), ("service_missing", "c", "x/p.bpmn")}
 
@@ -307,7 +317,9 @@ def test_calls_resolve_within_the_bundle_and_do_not_go_in_circles():
 
 
 def test_names_are_checked_when_the_facts_are_known():
-    data = diagram(start(), user("a", multi(collection="units", variable="unit", until="nrOfCompletedInstances > counted")), end(), flows("s > a > e"))
+    data = diagram(
+        start(), user("a", multi(collection="units", variable="unit", until="nrOfCompletedInstances > counted")), end(), flows("s > a > e")
+    )
     assert rules(data, known_names=frozenset({"units"})) == {"expression"}
     assert parse_bundle({"p.bpmn": data}, "p", frozenset({"units", "counted"}))
 

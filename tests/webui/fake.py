@@ -419,7 +419,10 @@ class FakeEngine:
 
     def _fields(self, fields: tuple[Any, ...], about: str, answers: Any, errors: Any) -> tuple[Any, ...]:
         values = answers if answers is not None else self.drafts.get(about, {})
-        return tuple(replace(item, value=values.get(item.id, item.value), error=(errors or {}).get(item.id, "")) for item in fields)
+        return tuple(
+            replace(item, value=values.get(item.id, item.value), text=str(values.get(item.id, "")), error=(errors or {}).get(item.id, ""))
+            for item in fields
+        )
 
     def task(self, viewer: Any, task_id: int, *, answers: Any = None, errors: Any = None) -> Any:
         found = next((item for item in ROWS if item.task_id == task_id), None)

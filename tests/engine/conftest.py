@@ -1,0 +1,35 @@
+"""Worlds to test in: on SQLite, on both databases, and with the real office."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import World, make_world
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    """The small offices on SQLite."""
+    made = make_world(tmp_path)
+    yield made
+    made.engine.close()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def both(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    """The small offices, once on SQLite and once on PostgreSQL."""
+    url = request.getfixturevalue("fresh_postgresql") if request.param == "postgresql" else None
+    made = make_world(tmp_path, url)
+    yield made
+    made.engine.close()
+
+
+@pytest.fixture
+def isa(tmp_path: Path) -> Iterator[World]:
+    """The real office on SQLite."""
+    made = make_world(tmp_path, isa=True)
+    yield made
+    made.engine.close()
