@@ -365,11 +365,11 @@ class Writer:
             }
             if row["stopped_at"] is not None:
                 changed["stopped_at"] = None
+            if not met and row["met_at"] is not None:
+                changed["met_at"] = None  # what was submitted has been withdrawn and is due again
             if changed:
                 self._change(case, row, {**changed, "name": values["name"]}, "clock.changed", move)
             now_met = met and row["met_at"] is None
-            if not met and row["met_at"] is not None:
-                changed["met_at"] = None  # what was submitted has been withdrawn and is due again
             if now_met:
                 self._change(case, row, {"met_at": met_at}, "clock.met", move)
             if changed or now_met or ended:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, Flask, current_app, flash, g, jsonify, redirect, render_template, request, session, url_for
@@ -17,16 +16,6 @@ auth = Blueprint("auth", __name__)
 
 #: What may be asked for without signing in; every other endpoint is refused by default.
 PUBLIC = frozenset({"auth.login", "auth.sign_in", "static", "help.healthz"})
-
-
-@dataclass(frozen=True)
-class DemoAccount:
-    """An account offered on the sign-in page of the demo."""
-
-    person: str
-    name: str
-    unit_name: str
-    seat_names: tuple[str, ...]
 
 
 class SignedIn(UserMixin):  # type: ignore[misc]
@@ -80,7 +69,7 @@ def register(app: Flask) -> None:
 
 def _login_page(status: int, error: str = "", person: str = "") -> tuple[str, int]:
     demo = current_app.config["TADACHI_DEMO"]
-    accounts = _demo_accounts() if demo else ()
+    accounts = engine().demo_accounts() if demo else ()
     chosen = request.args.get("as", "") if demo else ""
     password = current_app.config["TADACHI_DEMO_PASSWORD"] if demo else ""
     target = own_path(request.values.get("next"))
@@ -96,22 +85,6 @@ def _login_page(status: int, error: str = "", person: str = "") -> tuple[str, in
         ),
         status,
     )
-
-
-def _demo_accounts() -> tuple[DemoAccount, ...]:
-    """Every account of the demo, in the offices' order of units."""
-    accounts = []
-    for office in engine().organisations.values():
-        order = {unit: number for number, unit in enumerate(office.units)}
-        for person, name, seats in engine().people_of(office.id):
-            if not seats:
-                continue
-            unit = seats[0].partition("@")[2]
-            unit_name = office.units[unit].name if unit in office.units else office.name
-            accounts.append(
-                (order.get(unit, len(order)), DemoAccount(person, name, unit_name, tuple(office.seat_name(seat) for seat in seats)))
-            )
-    return tuple(account for _, account in sorted(accounts, key=lambda pair: pair[0]))
 
 
 @auth.get("/login")

@@ -10,7 +10,7 @@ from typing import Any
 from flask import Blueprint, flash, jsonify, redirect, render_template, request, send_file, url_for
 from werkzeug.wrappers import Response
 
-from engine import CaseHead, Conflict, FormInvalid, Invalid, NotAllowed, Paper
+from engine import Conflict, FormInvalid, Invalid, NotAllowed, NotFound, Paper
 from webui.diagrams import elements_of
 from webui.errors import status_of
 from webui.formatting import safe_name
@@ -134,19 +134,15 @@ def merge(case_id: int) -> Any:
     number, reason = posted_text("_number"), posted_text("_reason")
 
     def do(work: Any) -> None:
-        other = _find(number)
-        if other is None:
-            raise FormInvalid({"_number": "その番号の案件は、閲覧できる案件の中に見つかりません。"})
+        if not number:
+            raise FormInvalid({"_number": "統合先の案件番号を入力してください。"})
+        try:
+            other = engine().find_case(viewer(), number)
+        except NotFound:
+            raise FormInvalid({"_number": "その番号の案件は、閲覧できる案件の中に見つかりません。"}) from None
         work.merge(case_id, into=other.id, reason=reason)
 
     return _simple(case_id, "case_merge.html", do, "案件を統合しました。", _number=number, _reason=reason)
-
-
-def _find(number: str) -> CaseHead | None:
-    if not number:
-        return None
-    found, _ = engine().cases(viewer(), text=number)
-    return next((head for head in found if head.number == number), None)
 
 
 # ---------------------------------------------------------------- files

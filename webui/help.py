@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, jsonify, render_template
-from werkzeug.wrappers import Response
+from flask import Blueprint, Response, jsonify, render_template
+
+from webui.incoming import engine
 
 help = Blueprint("help", __name__)
 
@@ -15,6 +16,7 @@ def show() -> str:
 
 
 @help.get("/healthz")
-def healthz() -> Response:
-    """The web process answers."""
-    return jsonify(status="ok")
+def healthz() -> tuple[Response, int]:
+    """Whether the process answers and reaches its database."""
+    well = engine().healthy()
+    return jsonify(status="ok" if well else "database unreachable"), 200 if well else 503

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Answers = dict[str, Any]
 
 #: Names of the pages' own inputs. Every other name posted is an answer, so that the engine refuses what no form declares.
-CONTROLS = frozenset({"csrf_token", "_version", "_seat", "_case", "_to", "_reason", "_add", "_back", "_files", "_text", "_number"})
+CONTROLS = frozenset({"csrf_token", "_version", "_seat", "_case", "_to", "_reason", "_add", "_back", "_files", "_once", "_text", "_number"})
 MAX_FIELDS = 2_000
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -34,7 +35,9 @@ def _form(
     add_rows: str = "",
 ) -> Any:
     form = engine().start_form(viewer(), process_id, answers=answers, errors=errors)
-    return render_template("report.html", form=form, errors=errors or {}, problem=problem, add_rows=add_rows, seat=chosen_seat()), status
+    once = request.form.get("_once") or secrets.token_urlsafe(16)
+    page = render_template("report.html", form=form, errors=errors or {}, problem=problem, add_rows=add_rows, seat=chosen_seat(), once=once)
+    return page, status
 
 
 @report.get("/report/<process_id>")
@@ -52,7 +55,7 @@ def start(process_id: str) -> Any:
     files = sent_files()
     try:
         with engine().work(by=viewer().person, seat=chosen_seat()) as work:
-            case_id = work.start(process_id, answers)
+            case_id = work.start(process_id, answers, once=request.form.get("_once") or None)
             for file in files:
                 work.attach(case_id, file.name, file.data)
     except (Invalid, NotAllowed, Conflict) as error:

@@ -374,8 +374,20 @@ class FakeEngine:
         )
         return face.Viewer(person, name, "isa", held, NOW)
 
-    def people_of(self, organisation: str) -> tuple[Any, ...]:
-        return tuple((person, name, tuple(seat for seat, _, _ in seats)) for person, (name, seats) in PEOPLE.items())
+    def demo_accounts(self) -> tuple[Any, ...]:
+        return tuple(
+            SimpleNamespace(person=person, name=name, unit_name=seats[0][1].split()[0], seat_names=tuple(seat[1] for seat in seats))
+            for person, (name, seats) in PEOPLE.items()
+        )
+
+    def healthy(self) -> bool:
+        return True
+
+    def find_case(self, viewer: Any, number: str) -> Any:
+        found = next((item for item in self.cases(viewer, text=number)[0] if item.number == number), None)
+        if found is None:
+            raise face.CaseNotFound(case=number)
+        return found
 
     def sign_in(self, person: str, password: str) -> str:
         if person == "locked":

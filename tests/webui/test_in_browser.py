@@ -50,7 +50,9 @@ def test_every_page_fits_the_screen(page_at: PageAt, site: str, width: int) -> N
     page = sign_in(page_at(width), site)
     for path in PAGES:
         page.goto(site + path)
-        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), f"{path} is wider than {width}"
+        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), (
+            f"{path} is wider than {width}"
+        )
 
 
 def test_a_refused_form_puts_the_focus_on_what_is_wrong(page_at: PageAt, site: str, fake: FakeEngine) -> None:

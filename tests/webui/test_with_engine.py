@@ -100,6 +100,17 @@ def test_three_fields_are_enough_to_report(people: SignIn, case_id: int) -> None
     assert "誤って交付した" in people(MANAGER).get("/inbox").text
 
 
+def test_pressing_twice_makes_one_case(people: SignIn, post: Post) -> None:
+    staff = people(STAFF)
+    page = staff.get("/report/isa_incident").text
+    once = re.search(r'name="_once" value="([^"]+)"', page)
+    assert once is not None and once[1] not in staff.get("/report/isa_incident").text
+    refused = post(staff, "/report/isa_incident", {"_once": once[1], "item_summary": ""})
+    assert refused.status_code == 422 and once[1] in refused.text
+    first, second = (post(staff, "/report/isa_incident", {**REPORT, "_once": once[1]}).location for _ in range(2))
+    assert first == second and staff.get("/my-reports").text.count("誤って交付した") == 1
+
+
 def test_another_divisions_manager_neither_sees_nor_reaches_it(people: SignIn, post: Post, case_id: int) -> None:
     task = task_of(people(MANAGER), "重大性の判断")
     other = people(OTHER)
