@@ -38,6 +38,8 @@ from engine.errors import (
     ReasonRequired,
     Refused,
     SamePerson,
+    ScenarioBroken,
+    ScenarioFailed,
     SignInRefused,
     StaleVersion,
     TadachiError,
@@ -53,7 +55,7 @@ from engine.jobs import run_forever
 from engine.organisation import Organisation
 from engine.organisation import load as load_organisation
 from engine.papers import Paper
-from engine.scenario import Player, Scenario, ScenarioFailed
+from engine.scenario import Player, Scenario
 from engine.scenario import load as load_scenario
 from engine.service import Engine
 from engine.settings import Settings
@@ -143,6 +145,7 @@ __all__ = [
     "Refused",
     "SamePerson",
     "Scenario",
+    "ScenarioBroken",
     "ScenarioFailed",
     "SeatHeld",
     "SetClock",

@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
-from engine.errors import TadachiError
 from engine.marking import Armed, Frame, Marking, Passed, Token
 from engine.net import Kind, Net, Node
 
@@ -27,24 +26,6 @@ class BpmnError(Exception):
     def __init__(self, code: str) -> None:
         super().__init__(code)
         self.code = code
-
-
-class NoWayOut(TadachiError):
-    """No outgoing flow of a gateway or activity may be taken (BPMN 2.0.2, 13.4.2)."""
-
-    message = "「{node}」から先へ進む条件が、どれも成り立ちません。"
-
-
-class TooManySteps(TadachiError):
-    """One act moved more than any sensible diagram does."""
-
-    message = "処理が終わりません。図の「{node}」の近くに、待つ所のない繰り返しがないか確かめてください。"
-
-
-class BadInstances(TadachiError):
-    """A repeated activity whose list or number cannot be used."""
-
-    message = "「{node}」の繰り返しの数が正しくありません（{why}）。"
 
 
 #: Waits that the outside can move; errors and escalations are found by searching outward.

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from engine import foresight, forms, papers, people, wording
+from engine import foresight, forms, obligations, papers, people, wording
 from engine.clock import civil_day
 from engine.errors import CaseNotFound, NotFound, ProcessNotFound, TaskNotFound
 from engine.expressions import compile_expression
@@ -41,7 +41,7 @@ from engine.views import (
     TaskPage,
     Viewer,
 )
-from engine.work import duty_state, japanese, recorded_clauses
+from engine.work import japanese
 
 
 class CaseReader:
@@ -57,7 +57,7 @@ class CaseReader:
 
     def load(self, case_id: int) -> tuple[OpenCase, CaseHead]:
         """A visible case and its line; raises CaseNotFound."""
-        source, columns = head_columns()
+        source, columns = head_columns(self._viewer.at)
         query = (
             sa.select(*columns, case_file.c.marking, case_file.c.facts)
             .select_from(source)
@@ -226,13 +226,14 @@ class CaseReader:
     def _duties(self, case: OpenCase) -> tuple[DutyShown, ...]:
         """逐条: each duty of the procedure, whether the facts open it, and what record it has."""
         move = self._move(case)
-        done = recorded_clauses(self._connection, case.id)
+        done = obligations.records(self._connection, case.id)
         names = people.names(self._connection, {by for _, by in done.values()})
         shown = []
         for duty in self._organisation.rules.duties_of(case.row["process_id"], civil_day(self._viewer.at)):
             record = next((done[clause] for clause in duty.recorded_by if clause in done), None)
-            applies = duty_state(move, duty.when, duty.undecided_when)
-            state = "done" if record and applies != "undecided" else applies
+            applies = obligations.state(move, duty)
+            # A submission cites every law it may serve; it fulfils those that apply.
+            state = "done" if record and applies == "open" else applies
             clause = self._organisation.clauses.get(duty.clause)
             by = names.get(record[1], "") if record else ""
             shown.append(
@@ -280,7 +281,7 @@ class CaseReader:
         ).all()
         if not ids:
             return ()
-        source, columns = head_columns()
+        source, columns = head_columns(self._viewer.at)
         # A case merged into a visible one is part of its record: who sees the one sees the other's line.
         rows = self._connection.execute(
             sa.select(*columns).select_from(source).where(case_file.c.id.in_(ids), sa.or_(sees(self._viewer), case_file.c.merged_into == case_id))

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.errors import DefinitionRefused, ExpressionError, Finding, TadachiError
+from engine.errors import DecisionAmbiguous, DefinitionRefused, ExpressionError, Finding
 from engine.expressions import Expression, Functions, Values, compile_expression, equal, ordered, truth
 
 SINGLE = ("UNIQUE", "FIRST", "ANY")
@@ -27,12 +27,6 @@ LISTS = ("COLLECT", "RULE ORDER")
 INPUT = "_input"
 
 Test = Callable[[Any, Values, Functions], bool]
-
-
-class DecisionAmbiguous(TadachiError):
-    """Several rules match where the hit policy allows one (UNIQUE), or they disagree (ANY)."""
-
-    message = "決定表「{decision}」で複数の行が当てはまり、結果が決まりません（{rules}行目）。"
 
 
 @dataclass(frozen=True, slots=True)

@@ -279,6 +279,54 @@ class ExpressionError(TadachiError):
     message = "式「{source}」の{position}文字目：{why}"
 
 
+class NoWayOut(TadachiError):
+    """No outgoing flow of a gateway or activity may be taken (BPMN 2.0.2, 13.4.2)."""
+
+    message = "「{node}」から先へ進む条件が、どれも成り立ちません。"
+
+
+class TooManySteps(TadachiError):
+    """One act moved more than any sensible diagram does."""
+
+    message = "処理が終わりません。図の「{node}」の近くに、待つ所のない繰り返しがないか確かめてください。"
+
+
+class BadInstances(TadachiError):
+    """A repeated activity whose list or number cannot be used."""
+
+    message = "「{node}」の繰り返しの数が正しくありません（{why}）。"
+
+
+class DecisionAmbiguous(TadachiError):
+    """Several rules match where the hit policy allows one (UNIQUE), or they disagree (ANY)."""
+
+    message = "決定表「{decision}」で複数の行が当てはまり、結果が決まりません（{rules}行目）。"
+
+
+class UnknownFormat(TadachiError):
+    """A stored marking of a newer version of the engine."""
+
+    message = "保存された進行状態の形式（{format}）を読めません。"
+
+
+class NotWaiting(Conflict):
+    """The act names something that does not wait (any more)."""
+
+    message = "この要素は、いま待っていません（{wait}）。画面を読み直してください。"
+
+
+class ScenarioBroken(Refused):
+    """The file is not a scenario."""
+
+    message = "シナリオを読めません。"
+
+
+class ScenarioFailed(TadachiError):
+    """The case did not go the way the scenario tells."""
+
+    message = "シナリオ「{title}」の{number}番目（{step}）：{why}"
+
+
 class SignInRefused(TadachiError):
     """Unknown person or wrong password: the answer does not say which."""
 

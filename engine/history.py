@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from engine.clock import to_micros
-from engine.model import case_file, history
+from engine.model import case_file, counter, history
 
 GENESIS = "0" * 64
 
@@ -72,13 +72,19 @@ def rows_for(chain: str, seq: int, digest: str, organisation: str, case_id: int 
 def append_to_organisation(connection: sa.Connection, organisation: str, entry: Entry, case_id: int | None = None) -> None:
     """Add a row that belongs to no act on a case: sign-ins, refused attempts, deployments."""
     chain = f"organisation:{organisation}"
-    if connection.dialect.name == "postgresql":  # no row to lock stands for this chain; on SQLite the transaction already has the database
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(chain, 0))))
+    # The chain's counter is its lock, and shows when rows were cut off its end.
+    connection.execute(_COUNT, {"organisation": organisation})
     head = connection.execute(
         sa.select(history.c.seq, history.c.digest).where(history.c.chain == chain).order_by(history.c.seq.desc()).limit(1)
     ).first()
     seq, digest = (head.seq, head.digest) if head else (0, GENESIS)
     connection.execute(history.insert(), rows_for(chain, seq, digest, organisation, case_id, [entry]))
+
+
+_COUNT = sa.text(
+    "INSERT INTO counter (organisation, name, period, value) VALUES (:organisation, 'history', '', 1) "
+    "ON CONFLICT (organisation, name, period) DO UPDATE SET value = counter.value + 1"
+)
 
 
 @dataclass(frozen=True)
@@ -91,7 +97,7 @@ class Fault:
 
 
 def verify(connection: sa.Connection) -> Iterator[Fault]:
-    """Read every chain from its start and yield each fault: altered, missing or reordered rows, and cut tails of cases."""
+    """Read every chain from its start and yield each fault: altered, missing or reordered rows, and cut tails."""
     heads = {
         f"case:{r.id}": (r.history_seq, r.history_digest)
         for r in connection.execute(sa.select(case_file.c.id, case_file.c.history_seq, case_file.c.history_digest))
@@ -107,3 +113,7 @@ def verify(connection: sa.Connection) -> Iterator[Fault]:
     for chain, head in heads.items():
         if last.get(chain, (0, GENESIS)) != head:
             yield Fault(chain, head[0], "tail cut or head altered")
+    for row in connection.execute(sa.select(counter.c.organisation, counter.c.value).where(counter.c.name == "history")):
+        chain = f"organisation:{row.organisation}"
+        if last.get(chain, (0, GENESIS))[0] < row.value:
+            yield Fault(chain, row.value, "tail cut")

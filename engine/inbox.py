@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from engine.clock import civil_day, end_of_day, to_micros
 from engine.definitions import Definition
-from engine.model import FAR_FUTURE, Row, case_file, case_seat, person, task, task_read
+from engine.model import FAR_FUTURE, Row, case_file, case_seat, person, statutory_clock, task, task_read
 from engine.organisation import Organisation
 from engine.views import CaseHead, InboxCounts, InboxPage, InboxRow, Viewer
 
@@ -165,12 +165,18 @@ def sees(viewer: Viewer) -> sa.ColumnElement[bool]:
     )
 
 
-def head_columns() -> tuple[sa.FromClause, list[sa.ColumnElement[Any]]]:
-    """What one line of the register needs: the case, the reporter's name, and its open steps in the order they are due."""
+def head_columns(now: datetime) -> tuple[sa.FromClause, list[sa.ColumnElement[Any]]]:
+    """What one line of the register needs: the case, the reporter's name, and whether a statutory date has passed."""
     reporter = person.alias("reporter_person")
     source = case_file.outerjoin(reporter, reporter.c.id == case_file.c.reporter)
     wanted = [column for column in case_file.c if column.name not in ("marking", "facts")]
-    return source, [*wanted, reporter.c.name.label("reporter_name")]
+    late = sa.exists().where(
+        statutory_clock.c.case_id == case_file.c.id,
+        statutory_clock.c.due_at <= now,
+        statutory_clock.c.met_at.is_(None),
+        statutory_clock.c.stopped_at.is_(None),
+    )
+    return source, [*wanted, reporter.c.name.label("reporter_name"), late.label("clock_overdue")]
 
 
 def open_steps(connection: sa.Connection, case_ids: list[int]) -> dict[int, list[tuple[str, datetime]]]:
@@ -218,7 +224,7 @@ def head_shown(row: Row, steps: list[tuple[str, datetime]], organisation: Organi
         changed_at=row["changed_at"],
         ended_at=row["ended_at"],
         merged_into=row["merged_into"],
-        overdue=any(due <= now for _, due in steps),
+        overdue=row["state"] == "open" and (bool(row["clock_overdue"]) or any(due <= now for _, due in steps)),
     )
 
 
@@ -237,7 +243,7 @@ def cases(
 ) -> tuple[tuple[CaseHead, ...], str | None]:
     """The register of visible cases, newest first; `mine` keeps the viewer's own reports."""
     limit = max(1, min(limit, MAX_PAGE))
-    source, columns = head_columns()
+    source, columns = head_columns(viewer.at)
     query = sa.select(*columns).select_from(source).where(sees(viewer))
     if text and text.strip():
         pattern = escape_like(text.strip()[:100])

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from engine.errors import Conflict, TadachiError
+from engine.errors import UnknownFormat
 from engine.net import Kind, Node
 
 FORMAT = 1
@@ -18,18 +18,6 @@ ROOT = 1
 Armed = tuple[tuple[int, int], ...]
 #: (instances in all, started, done, elements of instances still to be started).
 Multi = tuple[int, int, int, tuple[Any, ...]]
-
-
-class UnknownFormat(TadachiError):
-    """A stored marking of a newer version of the engine."""
-
-    message = "保存された進行状態の形式（{format}）を読めません。"
-
-
-class NotWaiting(Conflict):
-    """The act names something that does not wait (any more)."""
-
-    message = "この要素は、いま待っていません（{wait}）。画面を読み直してください。"
 
 
 class Frame(NamedTuple):

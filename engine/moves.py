@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from engine import tokens
@@ -46,7 +47,7 @@ class Move:
         values = {**self.facts, **local} if local else self.facts
         return compile_expression(expression).evaluate(values, self.functions)
 
-    @property
+    @cached_property
     def functions(self) -> Mapping[str, Callable[..., Any]]:
         """The named functions that need the case or the instant."""
         return {

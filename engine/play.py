@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from engine.board import BadInstances, Board, BpmnError, NoWayOut, TooManySteps, rearmed
+from engine.board import Board, BpmnError, rearmed
+from engine.errors import BadInstances, NoWayOut, TooManySteps
 from engine.expressions import truth
 from engine.marking import Frame, Marking, Step, Token
 from engine.net import ACTIVITIES, Kind, Node

@@ -15,7 +15,7 @@ import yaml
 
 from engine import people
 from engine.clock import JST, SetClock, civil_day
-from engine.errors import Finding, Refused, TadachiError
+from engine.errors import Finding, ScenarioBroken, ScenarioFailed, TadachiError
 from engine.model import Row, case_file, job, statutory_clock, task
 from engine.timers import add_duration
 
@@ -25,18 +25,6 @@ if TYPE_CHECKING:
 _MOMENT = re.compile(r"@(now|today)(?:([+-])(P\S+))?")
 VERBS = ("complete", "act", "send_back", "claim", "note", "withdraw", "passes", "expect")
 MAX_JOBS = 10_000
-
-
-class ScenarioBroken(Refused):
-    """The file is not a scenario."""
-
-    message = "シナリオを読めません。"
-
-
-class ScenarioFailed(TadachiError):
-    """The case did not go the way the scenario tells."""
-
-    message = "シナリオ「{title}」の{number}番目（{step}）：{why}"
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from engine.organisation import Organisation
 from engine.schema import migrate
 from engine.settings import Settings
 from engine.storage import open_database
+from engine.store import insert_new
 from engine.views import (
     ActionOffered,
     AttachmentShown,
@@ -337,8 +338,10 @@ class Engine:
             if not answers:
                 connection.execute(draft.delete().where(mine))
                 return viewer.at
-            if connection.execute(draft.update().where(mine).values(answers=text, saved_at=viewer.at)).rowcount == 0:
-                connection.execute(draft.insert().values(person=viewer.person, about=about, answers=text, saved_at=viewer.at))
+            connection.execute(
+                insert_new(connection, draft), {"person": viewer.person, "about": about, "answers": text, "saved_at": viewer.at}
+            )
+            connection.execute(draft.update().where(mine).values(answers=text, saved_at=viewer.at))
         return viewer.at
 
     def load_draft(self, viewer: Viewer, about: str) -> tuple[dict[str, Any] | None, datetime | None]:

@@ -22,10 +22,14 @@ from engine.moves import Move, difference
 from engine.net import Node
 from engine.notices import Told
 from engine.organisation import Organisation
-from engine.timers import due_instant
+from engine.timers import due_instant, next_round
 from engine.tokens import Marking, Wait, waiting
 
 TITLE_LENGTH = 60
+
+# Statements of every act, built once: building one costs more than SQLite needs to run it.
+_UPDATE_CASE = case_file.update().where(case_file.c.id == sa.bindparam("case"), case_file.c.version == sa.bindparam("before"))
+_DROP_JOBS = job.delete().where(job.c.case_id == sa.bindparam("case"), job.c.key.in_(sa.bindparam("keys", expanding=True)))
 
 
 @dataclass
@@ -39,6 +43,8 @@ class OpenCase:
     facts: dict[str, Any]
     entries: list[history.Entry] = field(default_factory=list)
     told: list[Told] = field(default_factory=list)
+    seen_by: list[str] = field(default_factory=list)  # seats that may see the case from now on
+    finished: Row | None = None  # the task row that the act has closed itself
     sent_back_to: str = ""
 
     @property
@@ -132,7 +138,7 @@ class Writer:
         )
         case_id = int(self._connection.scalar(case_file.insert().returning(case_file.c.id), values) or 0)
         case = OpenCase({**values, "id": case_id, "version": 0}, definition, move.organisation, marking, {}, entries)
-        see(self._connection, values["organisation"], case_id, [f"person:{values['reporter']}", *self._overseers(move.organisation)])
+        case.seen_by += [f"person:{values['reporter']}", *self._overseers(move.organisation)]
         self._write(case, move, marking, (), waiting(definition.net, marking))
         return case_id
 
@@ -163,16 +169,22 @@ class Writer:
             jobs += self._open(case, move, opened)
         if case.facts.get("owning_unit") != move.facts.get("owning_unit") and before:
             self._reseat(case, move, before, after)
+        if move.changed:
+            moved = self._retime(case, move, before, after)
+            dropped += [row["key"] for row in moved]
+            jobs += [row for row in moved if row["run_at"] is not None]
+        see(self._connection, case.row["organisation"], case.id, case.seen_by)
         clock_jobs, clock_dropped = self._clocks(case, move, ended is not None)
         jobs += clock_jobs
         if ended is not None:
             self._end(case, move, ended)
         dropped += clock_dropped
         if dropped:
-            self._connection.execute(job.delete().where(job.c.case_id == case.id, job.c.key.in_(dropped)))
+            self._connection.execute(_DROP_JOBS, {"case": case.id, "keys": dropped})
         for announced in move.told:
             cause = f"case:{case.id}:{announced.node}:{case.row['version'] + 1}"
-            case.told.append(Told(cause, announced.template, announced.seats, announced.name))
+            template = announced.template if announced.template in notices.TEMPLATES else "step_told"
+            case.told.append(Told(cause, template, announced.seats, announced.name))
         jobs += self._tell(case)
         if jobs:
             self._connection.execute(job.insert(), jobs)
@@ -201,9 +213,8 @@ class Writer:
             return
         if not values.keys() <= {"history_seq", "history_digest"}:
             values |= {"version": version + 1, "changed_at": self._now}
-        creating = version == 0
-        condition = case_file.c.id == case.id if creating else sa.and_(case_file.c.id == case.id, case_file.c.version == version)
-        if self._connection.execute(case_file.update().where(condition).values(values)).rowcount != 1:
+        before = version or 1  # a case that is being created has its first version already
+        if self._connection.execute(_UPDATE_CASE, {"case": case.id, "before": before, **values}).rowcount != 1:
             raise Conflict(case=case.id)
 
     def _open(self, case: OpenCase, move: Move, opened: tuple[Wait, ...]) -> list[dict[str, Any]]:
@@ -240,7 +251,7 @@ class Writer:
             ids = self._connection.scalars(
                 task.insert().returning(task.c.id, sort_by_parameter_order=True), [row for _, row in steps]
             ).all()
-            see(self._connection, case.row["organisation"], case.id, [row["seat"] for _, row in steps])
+            case.seen_by += [row["seat"] for _, row in steps]
             for task_id, (_wait, row) in zip(ids, steps, strict=True):
                 jobs += self._urgency_jobs(case.id, task_id, row, move)
                 cause = f"task:{task_id}:opened"
@@ -275,27 +286,29 @@ class Writer:
         return jobs
 
     def _close(self, case: OpenCase, closed: tuple[Wait, ...]) -> list[str]:
-        """Cancel the tasks the move took away (those completed by the act are no longer open); returns the job keys to drop."""
+        """Cancel the tasks the move took away, besides the one the act has closed itself; returns the job keys to drop."""
         keys = [f"wait:{wait.key}" for wait in closed if wait.kind == "timer"]
-        waits = [wait.key for wait in closed if wait.kind == "task"]
+        ids = [int(case.finished["id"])] if case.finished is not None else []
+        mine = case.finished["wait"] if case.finished is not None else None
+        waits = [wait.key for wait in closed if wait.kind == "task" and wait.key != mine]
         if waits:
-            mine = sa.and_(task.c.case_id == case.id, task.c.wait.in_(waits))
-            gone = self._connection.execute(sa.select(task.c.id, task.c.state, task.c.name, task.c.node, task.c.seat).where(mine)).all()
-            for row in gone:
-                keys += [f"task:{row.id}:remind", f"task:{row.id}:escalate"]
-            open_ids = [row.id for row in gone if row.state == "open"]
-            if open_ids:
-                self._connection.execute(
-                    task.update().where(task.c.id.in_(open_ids)).values(state="cancelled", closed_at=self._now, version=task.c.version + 1)
+            gone = self._connection.execute(
+                sa.select(task.c.id, task.c.name, task.c.node, task.c.seat).where(
+                    task.c.case_id == case.id, task.c.state == "open", task.c.wait.in_(waits)
                 )
-                case.entries += [
-                    history.Entry(
-                        "task.cancelled", self._now, people.SYSTEM, row.seat, row.node, row.id, None, case.definition.id, {"name": row.name}
-                    )
-                    for row in gone
-                    if row.state == "open"
-                ]
-        return keys
+            ).all()
+            cancelled = [row.id for row in gone]
+            self._connection.execute(
+                task.update().where(task.c.id.in_(cancelled)).values(state="cancelled", closed_at=self._now, version=task.c.version + 1)
+            )
+            case.entries += [
+                history.Entry(
+                    "task.cancelled", self._now, people.SYSTEM, row.seat, row.node, row.id, None, case.definition.id, {"name": row.name}
+                )
+                for row in gone
+            ]
+            ids += cancelled
+        return keys + [f"task:{task_id}:{kind}" for task_id in ids for kind in ("remind", "escalate")]
 
     def _reseat(self, case: OpenCase, move: Move, before: tuple[Wait, ...], after: tuple[Wait, ...]) -> None:
         """The owning unit changed (転送): open tasks move to the seats that now answer; clocks are not touched."""
@@ -312,7 +325,7 @@ class Writer:
             if seat != row["seat"]:
                 values |= {"seat": seat, "claimed_by": None, "claimed_at": None, "version": row["version"] + 1}
                 left.add(row["seat"])
-                see(self._connection, row["organisation"], case.id, [seat])
+                case.seen_by.append(seat)
                 case.told.append(Told(f"task:{row['id']}:moved:{case.row['version'] + 1}", "task_moved", (seat,), row["name"], row["id"]))
                 case.entries.append(
                     history.Entry(
@@ -325,6 +338,18 @@ class Writer:
         gone = left - still
         if gone:  # a seat that has neither done nor to do anything here no longer needs to see the case
             self._connection.execute(case_seat.delete().where(case_seat.c.case_id == case.id, case_seat.c.seat.in_(gone)))
+
+    def _retime(self, case: OpenCase, move: Move, before: tuple[Wait, ...], after: tuple[Wait, ...]) -> list[dict[str, Any]]:
+        """Job rows of waiting timers whose expression the changed facts gave another value; `run_at` None when it says never now."""
+        old, was = {wait.key for wait in before}, case.move(self._now)
+        moved = []
+        for wait in after:
+            timer = wait.node.event.timer if wait.kind == "timer" and wait.node.event is not None else None
+            if timer is None or timer.literal or wait.key not in old:
+                continue
+            if was.evaluate(timer.text, wait.local) != move.evaluate(timer.text, wait.local):
+                moved.append(timer_job(case.id, wait, move, self._now) or {"key": f"wait:{wait.key}", "run_at": None})
+        return moved
 
     def _clocks(self, case: OpenCase, move: Move, ended: bool) -> tuple[list[dict[str, Any]], list[str]]:
         """Recompute the statutory clocks whenever facts changed, with a record of each change; returns new jobs and job keys to drop."""
@@ -422,12 +447,16 @@ def outcome_name(definition: Definition, ended: str) -> str:
     return definition.net.outcome_name(ended)
 
 
-def timer_job(case_id: int, wait: Wait, move: Move, now: datetime) -> dict[str, Any] | None:
-    """The job row that fires a timer; None when its expression says never."""
+def timer_job(case_id: int, wait: Wait, move: Move, start: datetime, *, again: bool = False) -> dict[str, Any] | None:
+    """The job row that fires a timer armed at `start`, or due then and to be fired `again`; None when its expression says never."""
     event = wait.node.event
     assert event is not None
     assert event.timer is not None
-    due = due_instant(event.timer, now, lambda text: move.evaluate(text, wait.local))
+
+    def evaluate(text: str) -> Any:
+        return move.evaluate(text, wait.local)
+
+    due = next_round(event.timer, start, move.now, evaluate) if again else due_instant(event.timer, start, evaluate)
     if due is None:
         return None
     return {"case_id": case_id, "kind": "timer", "key": f"wait:{wait.key}", "run_at": due, "payload": json.dumps({"wait": wait.key})}

@@ -38,6 +38,14 @@ def add_duration(text: str, start: datetime) -> datetime | None:
     return moved if moved < LATEST else None
 
 
+def next_round(timer: Timer, due: datetime, now: datetime, evaluate: Callable[[str], Any]) -> datetime | None:
+    """When a repeated timer that was due at `due` is due again: on the same beat, but rounds that passed unnoticed are not made up for."""
+    again = due_instant(timer, due, evaluate)
+    while again is not None and due < again <= now:
+        due, again = again, due_instant(timer, again, evaluate)
+    return again
+
+
 def due_instant(timer: Timer, start: datetime, evaluate: Callable[[str], Any]) -> datetime | None:
     """When a timer armed at `start` is due; None when never (an expression that reads null, or a text that is no time).
 

@@ -46,9 +46,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from engine.board import BadInstances, BpmnError, Host, NoWayOut, TooManySteps
-from engine.errors import NotSendBack
-from engine.marking import ROOT, Marking, NotWaiting, Passed, Step, UnknownFormat, Wait
+from engine.board import BpmnError, Host
+from engine.errors import BadInstances, NotSendBack, NotWaiting, NoWayOut, TooManySteps, UnknownFormat
+from engine.marking import ROOT, Marking, Passed, Step, Wait
 from engine.net import Net, Node
 from engine.play import Play
 

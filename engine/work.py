@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from engine import attachments, forms, history, people, tokens
+from engine import attachments, forms, history, obligations, people, tokens
 from engine.clock import JST, civil_day
 from engine.definitions import Definition, Definitions
 from engine.errors import (
@@ -45,6 +45,16 @@ from engine.store import OpenCase, Writer, insert_new, next_number, outcome_name
 from engine.tokens import Marking, Wait
 
 MAX_NOTE = 4_000
+
+# Statements of every completed step, built once: building one costs more than SQLite needs to run it.
+_CASE_OF_TASK = (
+    sa.select(case_file).join(task, task.c.case_id == case_file.c.id).where(task.c.id == sa.bindparam("task")).with_for_update(of=case_file)
+)
+_TASK = sa.select(task).where(task.c.id == sa.bindparam("task"))
+_FINISH_TASK = task.update().where(
+    task.c.id == sa.bindparam("task"), task.c.version == sa.bindparam("before"), task.c.state == sa.literal("open")
+)
+_DROP_DRAFT = draft.delete().where(draft.c.person == sa.bindparam("person"), draft.c.about == sa.bindparam("about"))
 
 
 def japanese(instant: datetime) -> str:
@@ -125,9 +135,8 @@ class Work:
         today = civil_day(self._now)
         numbering = self.organisation.rules.numbering_of(definition.net.properties.get("numbering", "general"), today)
         sequence = next_number(self._connection, self.organisation_id, numbering.key, str(numbering.year(today)))
-        entry = self._entry(
-            "case.started", start, {"facts": {name: [None, value] for name, value in move.facts.items()}, "name": definition.name}, seat
-        )
+        data = {"facts": {name: [None, value] for name, value in move.facts.items()}, "name": definition.name}
+        entry = self._entry("case.started", start, data, seat, clauses=obligations.applicable(move, process_id, recorded(start)))
         entry.definition = definition.id
         row = {
             "organisation": self.organisation_id,
@@ -213,11 +222,11 @@ class Work:
         step = move.complete(case.marking, wait, read)
         if not tokens.waiting(case.definition.net, step.marking) and step.marking.ended is not None:
             self._check_duties(case, move, node)
-        self._finish_task(row, "done", seat)
+        self._finish_task(case, row, "done", seat)
         data: dict[str, Any] = {"name": row["name"], "facts": changes(case.facts, move.facts)}
         if multiple:
             data["index"] = wait.local["loop_index"]
-        case.entries.append(self._entry("task.completed", node, data, seat, row))
+        case.entries.append(self._entry("task.completed", node, data, seat, row, self._recorded(case, move, node)))
         self._save(case, move, step.marking)
         self._drop_draft(f"task:{task_id}")
 
@@ -241,7 +250,7 @@ class Work:
         move = case.move(self._now)
         step = move.send_back(case.marking, wait, chosen.id)
         case.sent_back_to = chosen.id
-        self._finish_task(row, "sent_back", seat)
+        self._finish_task(case, row, "sent_back", seat)
         case.entries.append(self._entry("task.sent_back", wait.node, {"name": row["name"], "to": chosen.name, "reason": text}, seat, row))
         self._save(case, move, step.marking)
         self._connection.execute(
@@ -266,7 +275,8 @@ class Work:
         if version is not None and version != case.row["version"]:
             self._check_version(case, version, read)
         step = move.deliver(case.marking, wait, read)
-        case.entries.append(self._entry("action.done", wait.node, {"name": wait.node.name, "facts": changes(case.facts, move.facts)}, seat))
+        data = {"name": wait.node.name, "facts": changes(case.facts, move.facts)}
+        case.entries.append(self._entry("action.done", wait.node, data, seat, clauses=self._recorded(case, move, wait.node)))
         see(self._connection, case.row["organisation"], case_id, [f"person:{self.person}"])
         self._save(case, move, step.marking)
         self._drop_draft(f"action:{case_id}:{name}")
@@ -305,6 +315,8 @@ class Work:
         """
         self._attempting("attach", case=case_id)
         case = self._case(case_id, closed=True)
+        if task_id is not None and not self._connection.scalar(sa.select(task.c.id).where(task.c.id == task_id, task.c.case_id == case_id)):
+            raise TaskNotFound(task=task_id)
         shown, media_type = attachments.check(name, content, case.organisation.rules.attachments)
         digest = hashlib.sha256(content).hexdigest()
         attachment_id = self._connection.scalar(
@@ -373,7 +385,7 @@ class Work:
             (one for one in tokens.waiting(case.definition.net, step.marking) if one.kind == "timer" and one.key == wait_key), None
         )
         if still is not None:  # a cycle: the next round counts from when this one was due, not from when a worker came by
-            again = timer_job(case_id, still, move, due)
+            again = timer_job(case_id, still, move, due, again=True)
             if again is not None:
                 self._connection.execute(job.insert().values(again))
         return True
@@ -432,12 +444,10 @@ class Work:
 
         The task is read after the lock: a joined read that had to wait would show it as it was before the wait.
         """
-        found = self._connection.execute(
-            sa.select(case_file).join(task, task.c.case_id == case_file.c.id).where(task.c.id == task_id).with_for_update(of=case_file)
-        ).mappings().first()  # fmt: skip
+        found = self._connection.execute(_CASE_OF_TASK, {"task": task_id}).mappings().first()
         if found is None:
             raise TaskNotFound(task=task_id)
-        row = dict(self._connection.execute(sa.select(task).where(task.c.id == task_id)).mappings().one())
+        row = dict(self._connection.execute(_TASK, {"task": task_id}).mappings().one())
         self.attempt["case"] = row["case_id"]
         if row["organisation"] != self.organisation_id or (
             row["seat"] not in self._seats and not self._may_see(row["case_id"], row["organisation"])
@@ -519,7 +529,9 @@ class Work:
         def evaluate(expression: str, known: Mapping[str, Any]) -> Any:
             return move.evaluate(expression, {**(local or {}), **known})
 
-        units = {unit.id: unit.name for unit in move.organisation.units_with("protection_manager", civil_day(self._now))}
+        units: dict[str, str] = {}
+        if any(field.type == "unit" for field in node.form):
+            units = {unit.id: unit.name for unit in move.organisation.units_with("protection_manager", civil_day(self._now))}
         return forms.read(node.form, answers, facts=move.facts, now=self._now, units=units, evaluate=evaluate, keep_facts=keep_facts)
 
     def _check_version(self, case: OpenCase, version: int, answers: Mapping[str, Any]) -> None:
@@ -538,7 +550,7 @@ class Work:
 
     def _check_duties(self, case: OpenCase, move: Move, node: Node) -> None:
         """Before a case closes, every duty it opened must have its record (rules.toml, `[[duty]]`)."""
-        unmet = unmet_duties(self._connection, case, move, node)
+        unmet = obligations.unmet(self._connection, case.id, case.row["process_id"], move, node)
         if unmet:
             raise ClosingNotReady(duties="、".join(unmet), case=case.id)
 
@@ -557,7 +569,12 @@ class Work:
 
     # ---------------------------------------------------------------- record
 
-    def _entry(self, tag: str, node: Node | None, data: dict[str, Any], seat: str | None, row: Row | None = None) -> history.Entry:
+    def _recorded(self, case: OpenCase, move: Move, node: Node) -> tuple[str, ...]:
+        return obligations.applicable(move, case.row["process_id"], recorded(node))
+
+    def _entry(
+        self, tag: str, node: Node | None, data: dict[str, Any], seat: str | None, row: Row | None = None, clauses: tuple[str, ...] = ()
+    ) -> history.Entry:
         return history.Entry(
             tag,
             self._now,
@@ -565,21 +582,18 @@ class Work:
             seat,
             node.id if node else row["node"] if row else None,
             row["id"] if row else None,
-            ",".join(recorded(node)) or None if node else None,
+            ",".join(clauses) or None,
             None,
             data,
         )
 
-    def _finish_task(self, row: Row, state: str, seat: str) -> None:
+    def _finish_task(self, case: OpenCase, row: Row, state: str, seat: str) -> None:
         """Close the task row under its version: the second of two simultaneous completions finds it changed."""
-        updated = self._connection.execute(
-            task.update()
-            .where(task.c.id == row["id"], task.c.version == row["version"], task.c.state == "open")
-            .values(state=state, closed_at=self._now, closed_by=self.person, closed_seat=seat, version=row["version"] + 1)
-        )
-        if updated.rowcount != 1:
+        values = {"state": state, "closed_at": self._now, "closed_by": self.person, "closed_seat": seat, "version": row["version"] + 1}
+        if self._connection.execute(_FINISH_TASK, {"task": row["id"], "before": row["version"], **values}).rowcount != 1:
             raise AlreadyDone(task=row["id"], at=japanese(self._now), person="")
-        see(self._connection, row["organisation"], row["case_id"], [f"person:{self.person}"])
+        case.finished = row
+        case.seen_by.append(f"person:{self.person}")
 
     def _save(self, case: OpenCase, move: Move, marking: Marking) -> None:
         for entry in case.entries:
@@ -587,7 +601,7 @@ class Work:
         self._writer.save(case, move, marking)
 
     def _drop_draft(self, about: str) -> None:
-        self._connection.execute(draft.delete().where(draft.c.person == self.person, draft.c.about == about))
+        self._connection.execute(_DROP_DRAFT, {"person": self.person, "about": about})
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[Any]]:
@@ -597,41 +611,4 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, li
     }
 
 
-def recorded_clauses(connection: sa.Connection, case_id: int) -> dict[str, tuple[datetime, str]]:
-    """clause id -> (when, by whom) of the last act that recorded it."""
-    done: dict[str, tuple[datetime, str]] = {}
-    rows = connection.execute(
-        sa.select(history_table.c.clause, history_table.c.at, history_table.c.person)
-        .where(
-            history_table.c.case_id == case_id,
-            history_table.c.clause.is_not(None),
-            history_table.c.tag.in_(("case.started", "task.completed", "action.done")),
-        )
-        .order_by(history_table.c.id)
-    )
-    for row in rows:
-        for clause in row.clause.split(","):
-            done[clause.strip()] = (row.at, row.person)
-    return done
-
-
-def unmet_duties(connection: sa.Connection, case: OpenCase, move: Move, finishing: Node | None = None) -> list[str]:
-    """Names of duties that the facts open and no act has recorded; the clauses of the step being finished count as recorded."""
-    done = set(recorded_clauses(connection, case.id))
-    if finishing is not None:
-        done |= set(recorded(finishing))
-    return [
-        f"{duty.name}（{duty.clause}）"
-        for duty in case.organisation.rules.duties_of(case.row["process_id"], civil_day(move.now))
-        if duty_state(move, duty.when, duty.undecided_when) != "not_applicable" and not done & set(duty.recorded_by)
-    ]
-
-
-def duty_state(move: Move, when: str, undecided_when: str) -> str:
-    """open, undecided or not_applicable: whether the facts open a duty. Undecided blocks closing like open does."""
-    if not when or move.evaluate(when) is True:
-        return "open"
-    return "undecided" if undecided_when and move.evaluate(undecided_when) is True else "not_applicable"
-
-
-__all__ = ["Definition", "Work", "changes", "duty_state", "outcome_name", "recorded_clauses", "step_name", "unmet_duties"]
+__all__ = ["Definition", "Work", "changes", "outcome_name", "step_name"]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Flask, current_app, flash, g, jsonify, redirect, render_template, request, session, url_for
+from flask import Blueprint, Flask, current_app, flash, jsonify, redirect, render_template, request, session, url_for
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 from werkzeug.wrappers import Response
 
-from engine import FormInvalid, Locked, PersonNotFound, SignInRefused
+from engine import FormInvalid, Locked, SignInRefused
 from webui.errors import WORDS, status_of, wants_json
-from webui.incoming import engine, own_path, posted_answers, viewer
+from webui.incoming import engine, own_path, posted_answers
+from webui.incoming import person as signed_in_person
 
 auth = Blueprint("auth", __name__)
 
@@ -35,13 +36,7 @@ def _require_sign_in() -> Any:
     if request.endpoint is None or request.endpoint in PUBLIC:
         return None
     if current_user.is_authenticated:
-        try:
-            viewer()
-            return None
-        except PersonNotFound:  # disabled while signed in
-            engine().end_session(current_user.get_id())
-            g.pop("viewer", None)
-            session.clear()
+        return None
     return _ask_to_sign_in()
 
 
@@ -134,7 +129,7 @@ def account() -> str:
 def change_password() -> Any:
     """Change one's own password; every other session of the account ends."""
     old, new, again = (request.form.get(name, "") for name in ("old", "new", "again"))
-    person = viewer().person
+    person = signed_in_person()
     try:
         if new != again:
             raise FormInvalid({"again": "確認のための入力が、新しいパスワードと一致しません。"})

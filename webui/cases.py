@@ -14,7 +14,7 @@ from engine import Conflict, FormInvalid, Invalid, NotAllowed, NotFound, Paper
 from webui.diagrams import elements_of
 from webui.errors import status_of
 from webui.formatting import safe_name
-from webui.incoming import Answers, chosen_seat, engine, posted_answers, posted_text, sent_files, viewer
+from webui.incoming import Answers, chosen_seat, engine, person, posted_answers, posted_text, sent_files, viewer
 
 cases = Blueprint("cases", __name__)
 
@@ -65,7 +65,7 @@ def act(case_id: int, name: str) -> Any:
     if request.form.get("_add"):
         return _action(case_id, name, answers=answers, add=request.form["_add"])
     try:
-        with engine().work(by=viewer().person, seat=chosen_seat()) as work:
+        with engine().work(by=person(), seat=chosen_seat()) as work:
             work.act(case_id, name, answers)
     except Invalid as error:
         fields = error.fields if isinstance(error, FormInvalid) else {}
@@ -81,7 +81,7 @@ def _back(case_id: int, text: str, anchor: str | None = None) -> Response:
 def _simple(case_id: int, template: str, do: Callable[[Any], object], done: str, **typed: str) -> Any:
     """One act with a small form of its own: do it, or show the form again with what was typed."""
     try:
-        with engine().work(by=viewer().person, seat=chosen_seat()) as work:
+        with engine().work(by=person(), seat=chosen_seat()) as work:
             do(work)
     except (Invalid, NotAllowed, Conflict) as error:
         fields = error.fields if isinstance(error, FormInvalid) else {}

@@ -58,6 +58,7 @@ def play_cases(engine: Engine, cases: list[dict[str, object]]) -> None:
             order.append((starts, scenario, str(told["until"]) if "until" in told else None))
         for starts, scenario, until in sorted(order, key=lambda item: item[0]):
             Player(engine, clock, ORGANISATION, limit=real.now()).play(scenario, starts=starts, until=until)
+        Player(engine, clock, ORGANISATION).move_to(real.now())
     finally:
         engine.clock = real
 

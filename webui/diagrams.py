@@ -15,22 +15,8 @@ diagrams = Blueprint("diagrams", __name__)
 
 #: Marks of the text list beside the diagram.
 MARKS = {"overdue": "期限超過", "current": "処理中", "done": "済"}
-#: Elements that are steps to a reader; gateways and flows are the drawing's own.
-STEPS = frozenset(
-    {
-        "startEvent",
-        "endEvent",
-        "task",
-        "userTask",
-        "manualTask",
-        "receiveTask",
-        "sendTask",
-        "serviceTask",
-        "businessRuleTask",
-        "callActivity",
-        "subProcess",
-    }
-)
+#: Elements that are steps to a reader; what the engine does by itself, gateways and flows are the drawing's own.
+STEPS = frozenset({"task", "userTask", "manualTask", "receiveTask", "callActivity", "subProcess", "endEvent"})
 
 
 @dataclass(frozen=True)

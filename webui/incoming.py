@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
-from flask import abort, current_app, g, request
+from flask import abort, current_app, g, request, session
 from flask_login import current_user
 from werkzeug.datastructures import MultiDict
 
-from engine import Viewer
+from engine import PersonNotFound, Viewer
 
 if TYPE_CHECKING:
     from engine import Engine
@@ -37,10 +37,20 @@ def engine() -> Engine:
     return cast("Engine", current_app.extensions["tadachi.engine"])
 
 
+def person() -> str:
+    """The id of the person signed in; all an act needs, since the engine looks up the seats itself."""
+    return cast(str, current_user.person)
+
+
 def viewer() -> Viewer:
-    """Who is looking, with today's seats; read once per request."""
+    """Who is looking, with today's seats; read once per request, and not at all by acts that end in a redirect."""
     if "viewer" not in g:
-        g.viewer = engine().viewer(current_user.person)
+        try:
+            g.viewer = engine().viewer(person())
+        except PersonNotFound:  # no longer among the people: the session is over
+            engine().end_session(current_user.get_id())
+            session.clear()
+            abort(401)
     return cast(Viewer, g.viewer)
 
 

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from engine import Conflict, FormInvalid, Invalid, NotAllowed
 from webui.errors import status_of
-from webui.incoming import Answers, chosen_seat, engine, posted_answers, sent_files, viewer
+from webui.incoming import Answers, chosen_seat, engine, person, posted_answers, sent_files, viewer
 from webui.tasks import drop_draft, keep_draft
 
 report = Blueprint("report", __name__)
@@ -54,7 +54,7 @@ def start(process_id: str) -> Any:
         return _form(process_id, answers=answers, add_rows=request.form["_add"])
     files = sent_files()
     try:
-        with engine().work(by=viewer().person, seat=chosen_seat()) as work:
+        with engine().work(by=person(), seat=chosen_seat()) as work:
             case_id = work.start(process_id, answers, once=request.form.get("_once") or None)
             for file in files:
                 work.attach(case_id, file.name, file.data)

@@ -9,7 +9,18 @@ from werkzeug.wrappers import Response
 
 from engine import Conflict, FormInvalid, Invalid, NotAllowed, StaleVersion, TadachiError
 from webui.errors import status_of
-from webui.incoming import Answers, chosen_seat, engine, posted_answers, posted_case, posted_text, posted_version, sent_files, viewer
+from webui.incoming import (
+    Answers,
+    chosen_seat,
+    engine,
+    person,
+    posted_answers,
+    posted_case,
+    posted_text,
+    posted_version,
+    sent_files,
+    viewer,
+)
 
 tasks = Blueprint("tasks", __name__, url_prefix="/tasks/<id:task_id>")
 
@@ -77,7 +88,7 @@ def complete(task_id: int) -> Any:
         return _page(task_id, answers=answers, add_rows=request.form["_add"])
     version, case_id, files = posted_version(), posted_case(), sent_files()
     try:
-        with engine().work(by=viewer().person, seat=chosen_seat()) as work:
+        with engine().work(by=person(), seat=chosen_seat()) as work:
             work.complete(task_id, answers, version=version)
             if case_id is not None:
                 for file in files:
@@ -144,7 +155,7 @@ def attach(task_id: int) -> Any:
     try:
         if not files:
             raise FormInvalid({"_files": "添付するファイルを選んでください。"})
-        with engine().work(by=viewer().person, seat=chosen_seat()) as work:
+        with engine().work(by=person(), seat=chosen_seat()) as work:
             for file in files:
                 work.attach(case_id, file.name, file.data, task_id=task_id)
         if any(answers.values()):
@@ -159,7 +170,7 @@ def attach(task_id: int) -> Any:
 def claim(task_id: int) -> Any:
     """引き受ける: others of the seat see who is on it."""
     try:
-        with engine().work(by=viewer().person, seat=chosen_seat()) as work:
+        with engine().work(by=person(), seat=chosen_seat()) as work:
             work.claim(task_id)
     except (NotAllowed, Conflict) as error:
         return _again(task_id, error)
@@ -171,7 +182,7 @@ def claim(task_id: int) -> Any:
 def release(task_id: int) -> Any:
     """引き受けを戻す."""
     try:
-        with engine().work(by=viewer().person, seat=chosen_seat()) as work:
+        with engine().work(by=person(), seat=chosen_seat()) as work:
             work.release(task_id)
     except (NotAllowed, Conflict) as error:
         return _again(task_id, error)
@@ -186,7 +197,7 @@ def send_back(task_id: int) -> Any:
     try:
         if not target:
             raise FormInvalid({"_to": "差戻し先を選んでください。"})
-        with engine().work(by=viewer().person, seat=chosen_seat()) as work:
+        with engine().work(by=person(), seat=chosen_seat()) as work:
             work.send_back(task_id, reason, to=target)
     except (Invalid, NotAllowed, Conflict) as error:
         return _again(task_id, error, typed={"_reason": reason, "_to": target}, opened="send-back")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import World, make_world
+from tests.support import World, make_world, postgresql_copy
 
 
 @pytest.fixture
@@ -18,13 +18,20 @@ def world(tmp_path: Path) -> Iterator[World]:
     made.engine.close()
 
 
+@pytest.fixture
+def on_postgresql(postgresql_url: str, tmp_path: Path) -> Iterator[World]:
+    """The small offices on PostgreSQL."""
+    with postgresql_copy(postgresql_url) as url:
+        made = make_world(tmp_path, url)
+        yield made
+        made.engine.close()
+
+
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
-def both(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+def both(request: pytest.FixtureRequest) -> World:
     """The small offices, once on SQLite and once on PostgreSQL."""
-    url = request.getfixturevalue("fresh_postgresql") if request.param == "postgresql" else None
-    made = make_world(tmp_path, url)
-    yield made
-    made.engine.close()
+    made: World = request.getfixturevalue("world" if request.param == "sqlite" else "on_postgresql")
+    return made
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from xml.sax.saxutils import escape
 
 import pytest
 
-from engine.decisions import Decision, DecisionAmbiguous, TableSpec, compile_decisions, read_cell
-from engine.errors import DefinitionRefused, ExpressionError
+from engine.decisions import Decision, TableSpec, compile_decisions, read_cell
+from engine.errors import DecisionAmbiguous, DefinitionRefused, ExpressionError
 from engine.parsing import parse_decisions
 
 VERSIONS = (

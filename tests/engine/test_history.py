@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -65,13 +64,9 @@ def test_the_database_refuses_to_change_the_record(both: World, verb: str) -> No
     assert both.checksums() == before
 
 
-def test_the_server_refuses_to_empty_the_record(fresh_postgresql: str, tmp_path: Any) -> None:
-    from tests.support import make_world
-
-    world = make_world(tmp_path, fresh_postgresql)
-    with pytest.raises(sa.exc.DatabaseError, match="append-only"), world.engine.writing() as connection:
+def test_the_server_refuses_to_empty_the_record(on_postgresql: World) -> None:
+    with pytest.raises(sa.exc.DatabaseError, match="append-only"), on_postgresql.engine.writing() as connection:
         connection.exec_driver_sql("TRUNCATE history")
-    world.engine.close()
 
 
 @pytest.mark.parametrize(

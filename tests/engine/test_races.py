@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from engine import AlreadyClaimed, AlreadyDone, Conflict, SignInRefused, TadachiError
+from engine import AlreadyClaimed, AlreadyDone, Conflict, SignInRefused, TadachiError, TaskNotFound
 from engine.accounts import hash_password
 from engine.store import see
-from tests.support import DIVISION, GENERAL, MANAGER, STAFF, World, in_threads
+from tests.support import DIVISION, GENERAL, MANAGER, OTHER_MANAGER, STAFF, World, in_threads
 
 LEAST = 12
 
@@ -158,12 +158,32 @@ def test_merging_two_cases_crosswise_does_not_hang(both: World) -> None:
 
 
 def test_sign_ins_at_once_are_all_recorded(both: World) -> None:
-    both.engine.register("user", "office", "利用者", email=None, password_hash=hash_password("正しいパスワードです123"))
+    hashed = hash_password("正しいパスワードです123")
+    for number in range(2):
+        both.engine.register(f"user{number}", "office", "利用者", email=None, password_hash=hashed)
     passwords = ["正しいパスワードです123", "まちがい"]
-    results: list[Any] = in_threads(4, lambda number: both.engine.sign_in("user", passwords[number % 2]))
-    assert [result if isinstance(result, str) else type(result) for result in results] == ["user", SignInRefused, "user", SignInRefused]
-    tags = [row["tag"] for row in both.rows("history") if row["person"] == "user"]
+
+    def sign_in(number: int) -> Any:
+        return both.engine.sign_in(f"user{number // 2}", passwords[number % 2])
+
+    results = in_threads(4, sign_in)
+    assert [result if isinstance(result, str) else type(result) for result in results] == ["user0", SignInRefused, "user1", SignInRefused]
+    tags = [row["tag"] for row in both.rows("history") if row["person"].startswith("user")]
     assert sorted(tags) == ["person.sign_in_refused"] * 2 + ["person.signed_in"] * 2
+    assert both.engine.verify_history() == ()
+
+
+def test_refusals_of_different_cases_at_once_are_all_recorded(both: World) -> None:
+    """They share the office's chain, and no row of a case keeps them apart."""
+    tasks = [both.task(both.start("approval"), "review")["id"] for _ in range(8)]
+
+    def try_it(number: int) -> None:
+        for _ in range(3):
+            with pytest.raises(TaskNotFound), both.acting(OTHER_MANAGER) as work:
+                work.complete(tasks[number], {})
+
+    assert in_threads(8, try_it) == [None] * 8
+    assert len([row for row in both.rows("history") if row["tag"] == "attempt.refused"]) == 24
     assert both.engine.verify_history() == ()
 
 

@@ -7,9 +7,8 @@ from dataclasses import replace
 import pytest
 
 from engine import tokens
-from engine.errors import NotSendBack
-from engine.marking import FORMAT, Marking, UnknownFormat
-from engine.tokens import BadInstances, NotWaiting, NoWayOut, TooManySteps
+from engine.errors import BadInstances, NotSendBack, NotWaiting, NoWayOut, TooManySteps, UnknownFormat
+from engine.marking import FORMAT, Marking
 from tests.engine.drawing import (
     Case,
     boundary,

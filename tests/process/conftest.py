@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from engine import JST, ClockShown, DutyShown, SetClock
+from engine import JST, ClockShown, SetClock
 from engine.marking import Marking
 from engine.model import FAR_FUTURE, case_file
 from engine.tokens import waiting
@@ -119,7 +119,7 @@ class Official:
 
     def completes(self, element: str, *, case: Case | None = None, **answers: Any) -> None:
         """Complete a step, with the usual answers except for what is named."""
-        case = case or self.office.case
+        case = case or self.office.current
         given = {k: v for k, v in {**ANSWERS.get(element, {}), **answers}.items() if v is not None}
         with self.office.acting(self.seat) as work:
             work.complete(case.step(element).row["id"], self.office.said(given))
@@ -128,12 +128,12 @@ class Official:
     def sends_back(self, element: str, reason: str, to: str | None = None) -> None:
         """Return a step."""
         with self.office.acting(self.seat) as work:
-            work.send_back(self.office.case.step(element).row["id"], reason, to)
+            work.send_back(self.office.current.step(element).row["id"], reason, to)
         self.office.run()
 
     def does(self, action: str, *, case: Case | None = None, **answers: Any) -> None:
         """Do one of the actions the case offers at any time."""
-        case = case or self.office.case
+        case = case or self.office.current
         with self.office.acting(self.seat) as work:
             work.act(case.id, action, self.office.said(answers))
         self.office.run()
@@ -159,12 +159,12 @@ class Official:
     @property
     def offered(self) -> list[str]:
         """Actions the case page offers."""
-        return sorted(action.name for action in self.office.engine.case(self.office.viewer(self.seat), self.office.case.id).actions)
+        return sorted(action.name for action in self.office.engine.case(self.office.viewer(self.seat), self.office.current.id).actions)
 
     @property
     def notices(self) -> list[str]:
         """Templates of the notices received about the case at hand, oldest first."""
-        return [row["template"] for row in self.office.notices(self.office.person(self.seat), case_id=self.office.case.id)]
+        return [row["template"] for row in self.office.notices(self.office.person(self.seat), case_id=self.office.current.id)]
 
 
 class Case:
@@ -245,10 +245,11 @@ class Case:
         clock = self.clock(name)
         return clock.due_on if clock is not None and clock.state != "stopped" else None
 
-    def duty(self, clause: str) -> DutyShown:
-        """What the page says about a duty."""
+    @property
+    def duties(self) -> dict[str, str]:
+        """clause -> done, open or not_applicable, as the case page shows it."""
         page = self.office.engine.case(self.office.viewer("audit_officer@isa"), self.id)
-        return next(duty for duty in page.duties if duty.clause == clause)
+        return {duty.clause: duty.state for duty in page.duties}
 
     def history(self, *tags: str) -> list[tuple[str, str]]:
         """(tag, element) of the history rows with these tags, in order."""
@@ -265,9 +266,9 @@ class Case:
 
 
 class Office(World):
-    """The agency with a person in every seat; `case` is the one reported last."""
+    """The agency with a person in every seat; `current` is the case reported last."""
 
-    case: Case
+    current: Case
 
     def at(self, seat: str) -> Official:
         """Whoever holds a seat."""
@@ -275,8 +276,8 @@ class Office(World):
 
     def take_up(self, number: int) -> Case:
         """The case as the one at hand."""
-        self.case = Case(self, number)
-        return self.case
+        self.current = Case(self, number)
+        return self.current
 
     def said(self, answers: Mapping[str, Any]) -> dict[str, Any]:
         """Answers with `@today` as the day it is."""

@@ -55,11 +55,12 @@ def test_each_of_the_nine_runs_to_its_closing_within_the_days_of_the_law(
     asked = {key: facts.get(key) for key in (*cases["defaults"], "mn_system") if facts.get(key) is not None} | {"nd78": "unknown"}
     found, _ = judge(office.engine.organisation("isa"), asked, office.clock.now(), assume=True)
     assert {key: found[key] for key in expected} == expected
-    assert {duty: case.duty(duty).state for duty in ("ISA-25-1", "ISA-25-2", "ISA-25-3a", "ISA-25-4", "ISA-25-6", "ISA-25-7", "ISA-26-1")} == (
-        dict.fromkeys(("ISA-25-1", "ISA-25-2", "ISA-25-3a", "ISA-25-4", "ISA-25-6", "ISA-25-7", "ISA-26-1"), "done")
-    )
-    assert (case.duty("LAW-68-1").state, case.duty("LAW-68-2").state) == ("done", "done")
-    assert (case.duty("ISA-25-8").state, case.duty("ISA-26-2").state, case.duty("MN-29-4").state) == ("not_applicable",) * 3
+    done = {"ISA-25-1", "ISA-25-2", "ISA-25-3a", "ISA-25-4", "ISA-25-6", "ISA-25-7", "ISA-26-1", "LAW-68-1", "LAW-68-2"}
+    done |= {"ISA-25-3b"} if facts["grave"] else set()
+    done |= {"ISA-25-5"} if facts["head_report_needed"] else set()
+    states = case.duties
+    assert {clause for clause, state in states.items() if state == "done"} == done
+    assert set(states.values()) == {"done", "not_applicable"}
     assert len(case.history("case.ended")) == 1
 
 
@@ -141,7 +142,7 @@ def test_r5_6_a_grave_case_goes_up_within_the_hour_and_is_still_investigated(off
     assert done.index("receive_grave_report") < done.index("record_preliminary") < done.index("receive_by_commissioner") < done.index("investigate")
     assert done.index("check_article_78") < done.index("register_persons") < done.index("notify_person")
     assert (done.count("report_to_general"), done.count("report_grave_to_general"), done.count("supplement")) == (1, 1, 1)
-    assert case.duty("ISA-25-3b").state == "done"
+    assert case.duties["ISA-25-3b"] == "done"
 
 
 def test_r5_7_the_approver_can_have_the_paper_completed(office: Office) -> None:
@@ -168,8 +169,8 @@ def test_r6_9_one_submission_can_be_both_reports(office: Office) -> None:
     assert (case.facts["submitted_on"], case.facts["final_submitted_on"]) == ("2025-02-21", "2025-02-21")
 
 
-@pytest.mark.parametrize("name", [row[0] for row in NINE])
-def test_every_scenario_can_be_played_on_any_day(office: Office, name: str) -> None:
+@pytest.mark.parametrize("name", ["R4-2", "R5-6", "R6-9"])
+def test_a_scenario_can_be_played_on_any_day(office: Office, name: str) -> None:
     """筋書きは、どの日に動かしても通る（実演では、最近のこととして動かす）。年末年始をまたいでも同じ。"""
     scenario = load_scenario(SCENARIOS / f"incident_{name.lower()}.yaml")
     starts = datetime(2026, 12, 26, 10, 0, tzinfo=JST)

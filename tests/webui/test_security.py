@@ -218,7 +218,9 @@ def test_a_person_disabled_while_signed_in_is_out(client: FlaskClient, fake: Fak
         raise engine.PersonNotFound(person=person)
 
     monkeypatch.setattr(fake, "viewer", gone)
-    assert client.get("/inbox").location.startswith("/login") and fake.sessions == {}
+    answer = client.get("/inbox")
+    assert answer.status_code == 401 and "ログインしてください" in answer.text and fake.sessions == {}
+    assert client.get("/inbox").location.startswith("/login")
 
 
 def test_names_from_people_are_only_text(client: FlaskClient) -> None:
