@@ -113,7 +113,8 @@ def verify(connection: sa.Connection) -> Iterator[Fault]:
     for chain, head in heads.items():
         if last.get(chain, (0, GENESIS)) != head:
             yield Fault(chain, head[0], "tail cut or head altered")
-    for row in connection.execute(sa.select(counter.c.organisation, counter.c.value).where(counter.c.name == "history")):
-        chain = f"organisation:{row.organisation}"
-        if last.get(chain, (0, GENESIS))[0] < row.value:
-            yield Fault(chain, row.value, "tail cut")
+    counted = connection.execute(sa.select(counter.c.organisation, counter.c.value).where(counter.c.name == "history"))
+    for organisation, count in counted.all():
+        chain = f"organisation:{organisation}"
+        if last.get(chain, (0, GENESIS))[0] < count:
+            yield Fault(chain, count, "tail cut")

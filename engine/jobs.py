@@ -134,7 +134,7 @@ def _warn(connection: sa.Connection, work: Work, row: Row, payload: Mapping[str,
     name = f"{clock['name']}（{clock['due_on'].isoformat()}まで）"
     # The due day is part of the cause: a date that moved is a new thing to be told.
     cause = f"case:{row['case_id']}:{row['key']}:{clock['due_on'].isoformat()}"
-    told = Told(cause, "clock_overdue" if overdue else "clock_warning", work.open_seats(row["case_id"]), name)
+    told = Told(cause, "clock_overdue" if overdue else "clock_warning", work.seats_to_warn(row["case_id"]), name)
     data = {"clock": clock["clock"], "name": clock["name"], "due_on": clock["due_on"].isoformat()}
     work.tell(row["case_id"], told, ("clock.overdue" if overdue else "clock.warned", data))
 
@@ -156,27 +156,44 @@ def _deliver(engine: Engine) -> int:
             .values(run_at=now + notices.LEASE, attempts=job.c.attempts + 1)
             .returning(job.c.id, job.c.attempts, job.c.payload)
         ).all()
+    why: str | None = None
     for row in leased:
-        _send(engine, row.id, row.attempts, json.loads(row.payload)["notice"])
+        if engine.clock.now() >= now + notices.LEASE:
+            break  # another worker may have them by now
+        notice_id = json.loads(row.payload)["notice"]
+        if why is None:
+            why = _send(engine, row.id, row.attempts, notice_id)
+        else:  # nobody answers there: the others need not wait for the same timeout one after the other
+            with engine.writing() as connection:
+                notices.mark_failed(connection, notice_id, row.id, row.attempts, engine.clock.now(), why, final=False)
     return len(leased)
 
 
-def _send(engine: Engine, job_id: int, attempts: int, notice_id: int) -> None:
+def _send(engine: Engine, job_id: int, attempts: int, notice_id: int) -> str | None:
+    """Send one mail and record how it went; answers with the error when the mail server itself could not be reached."""
     with engine.reading() as connection:
         found = notices.to_deliver(connection, notice_id)
     if found is None:
         with engine.writing() as connection:
-            connection.execute(job.delete().where(job.c.id == job_id, job.c.attempts == attempts))
-        return
+            notices.drop(connection, notice_id, job_id, attempts)
+        return None
     try:
         engine.sender.send(notices.compose(found, engine.settings.mail_from, engine.settings.base_url))
-    except (OSError, smtplib.SMTPException) as error:
+    except Exception as error:  # also what no server said, such as an address that no header can hold: it must not stop the other mails
         log.warning("mail of notice %s not sent: %s", notice_id, error)
+        why, away = f"{type(error).__name__}: {error}", _is_away(error)
         with engine.writing() as connection:
-            notices.mark_failed(connection, notice_id, job_id, attempts, engine.clock.now(), f"{type(error).__name__}: {error}")
-        return
+            notices.mark_failed(connection, notice_id, job_id, attempts, engine.clock.now(), why, final=not away)
+        return why if away else None
     with engine.writing() as connection:
         notices.mark_sent(connection, notice_id, job_id, attempts, engine.clock.now())
+    return None
+
+
+def _is_away(error: Exception) -> bool:
+    """Whether the mail server could not be reached, as opposed to having refused a mail."""
+    gone = (smtplib.SMTPServerDisconnected, smtplib.SMTPConnectError, smtplib.SMTPHeloError)
+    return isinstance(error, gone) or (isinstance(error, OSError) and not isinstance(error, smtplib.SMTPException))
 
 
 def run_forever(engine: Engine, stop: Event, name: str) -> None:
@@ -189,8 +206,8 @@ def run_forever(engine: Engine, stop: Event, name: str) -> None:
             if beat <= 0:
                 _beat(engine, name)
                 beat = 15.0
-        except sa.exc.OperationalError:
-            log.exception("the database did not answer; the worker tries again")
+        except Exception:  # a database that does not answer, above all; a worker that ended would let every deadline pass unnoticed
+            log.exception("due work could not be run; the worker tries again")
             done = 0
         stop.wait(YIELD if done else POLL)
 

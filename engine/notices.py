@@ -187,11 +187,22 @@ def mark_sent(connection: sa.Connection, notice_id: int, job_id: int, attempts: 
     connection.execute(job.delete().where(job.c.id == job_id, job.c.attempts == attempts))
 
 
-def mark_failed(connection: sa.Connection, notice_id: int, job_id: int, attempts: int, now: datetime, why: str) -> None:
-    """Record a failed attempt and when it is tried again; after the last try the job is kept as a dead letter."""
-    last = attempts > len(RETRY_AFTER)
-    connection.execute(
-        notice.update().where(notice.c.id == notice_id).values(mail_state="failed" if last else "queued", mail_error=why[:500])
-    )
-    run_at = None if last else now + RETRY_AFTER[attempts - 1]
-    connection.execute(job.update().where(job.c.id == job_id, job.c.attempts == attempts).values(run_at=run_at, error=why[:500]))
+def drop(connection: sa.Connection, notice_id: int, job_id: int, attempts: int) -> None:
+    """Give up a mail that has no recipient any more, or was sent already."""
+    connection.execute(notice.update().where(notice.c.id == notice_id, notice.c.mail_state == "queued").values(mail_state="none"))
+    connection.execute(job.delete().where(job.c.id == job_id, job.c.attempts == attempts))
+
+
+def mark_failed(
+    connection: sa.Connection, notice_id: int, job_id: int, attempts: int, now: datetime, why: str, *, final: bool = True
+) -> None:
+    """Record a failed attempt and when it is tried again. After the last try the job is kept as a dead letter, unless the attempt was
+    not `final`: a server that is away for days is asked again until it is back."""
+    last = final and attempts > len(RETRY_AFTER)
+    run_at = None if last else now + RETRY_AFTER[min(attempts, len(RETRY_AFTER)) - 1]
+    ours = connection.execute(
+        job.update().where(job.c.id == job_id, job.c.attempts == attempts).values(run_at=run_at, error=why[:500])
+    ).rowcount
+    if ours:
+        state = "failed" if last else "queued"
+        connection.execute(notice.update().where(notice.c.id == notice_id).values(mail_state=state, mail_error=why[:500]))

@@ -403,9 +403,14 @@ class Work:
         """The task while it is open, for reminders."""
         return self._connection.execute(sa.select(task).where(task.c.id == task_id, task.c.state == "open")).mappings().first()
 
-    def open_seats(self, case_id: int) -> tuple[str, ...]:
-        """Seats of every open task of a case."""
-        return tuple(self._connection.scalars(sa.select(task.c.seat).where(task.c.case_id == case_id, task.c.state == "open").distinct()))
+    def seats_to_warn(self, case_id: int) -> tuple[str, ...]:
+        """Seats of every open task of a case; when it only waits, those that acted on it and the reporter: a warning never reaches nobody."""
+        seats = sa.select(task.c.seat).where(task.c.case_id == case_id).distinct().order_by(task.c.seat)
+        found = tuple(self._connection.scalars(seats.where(task.c.state == "open")))
+        if found:
+            return found
+        reporter = self._connection.scalar(sa.select(case_file.c.reporter).where(case_file.c.id == case_id))
+        return (*self._connection.scalars(seats.where(task.c.state == "done")), f"person:{reporter}")
 
     # ---------------------------------------------------------------- find
 

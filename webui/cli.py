@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import sys
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
@@ -42,6 +43,12 @@ def main() -> None:
 
 def _engine() -> Engine:
     return Engine.from_environment()
+
+
+def _serving_at(host: str, port: int) -> Settings:
+    """The settings, with links that lead to where the pages are served unless TADACHI_URL says otherwise."""
+    settings = Settings.from_environment()
+    return settings if "TADACHI_URL" in os.environ else dataclasses.replace(settings, base_url=f"http://{host}:{port}")
 
 
 def _plain(value: Any) -> Any:
@@ -191,10 +198,10 @@ def person_appoint(person_id: str, seat: str, kind: str, since: date | None, unt
 @main.command()
 @click.option("--demo", is_flag=True, help="デモの機関・利用者・案件を用意して始めます。")
 @click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=8000, show_default=True)
+@click.option("--port", default=8000, show_default=True, envvar="TADACHI_PORT", type=click.IntRange(1, 65535))
 def run(demo: bool, host: str, port: int) -> None:
     """画面とワーカーを一つのプロセスで動かします。"""
-    settings = Settings.from_environment()
+    settings = _serving_at(host, port)
     engine = Engine(dataclasses.replace(settings, demo=True) if demo else settings)
     engine.migrate()
     if demo:
@@ -205,10 +212,10 @@ def run(demo: bool, host: str, port: int) -> None:
 
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=8000, show_default=True)
+@click.option("--port", default=8000, show_default=True, envvar="TADACHI_PORT", type=click.IntRange(1, 65535))
 def serve(host: str, port: int) -> None:
     """画面だけを動かします。"""
-    serving.run(_engine(), host, port, worker=False, say=click.echo)
+    serving.run(Engine(_serving_at(host, port)), host, port, worker=False, say=click.echo)
 
 
 @main.command()

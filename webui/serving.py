@@ -15,11 +15,17 @@ from urllib.parse import urlsplit
 
 from waitress import create_server
 
-from engine import Engine, run_forever
+from engine import Engine, TadachiError, run_forever
 from webui import create_app
 from webui.demo import PASSWORD
 
 THREADS = 16
+
+
+class CannotListen(TadachiError):
+    """The address is taken or not this machine's."""
+
+    message = "http://{host}:{port} で待ち受けられません（{why}）。ほかで使われていれば --port か環境変数 TADACHI_PORT で変えてください。"
 
 
 def secret(path: Path) -> bytes:
@@ -56,7 +62,10 @@ def run(engine: Engine, host: str, port: int, *, worker: bool, say: Callable[[st
         demo=settings.demo,
         demo_password=PASSWORD if settings.demo else "",
     )
-    server = create_server(app, host=host, port=port, threads=THREADS, ident="")
+    try:
+        server = create_server(app, host=host, port=port, threads=THREADS, ident="")
+    except OSError as error:
+        raise CannotListen(host=host, port=port, why=error.strerror or str(error)) from None
     stop = _stop_on_signals()
     threads = [threading.Thread(target=server.run, name="web", daemon=True)]
     if worker:

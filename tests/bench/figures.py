@@ -44,11 +44,11 @@ class Sizes:
     acts: int = 2_000
     repeats: int = 9
     rounds: int = 3_000
-    round_samples: int = 60
+    round_samples: int = 50
     tasks: int = 20_000
     people: int = 6_000
     timers: int = 20_000
-    pages: int = 150
+    pages: int = 100
 
     @classmethod
     def large(cls) -> Sizes:

@@ -209,11 +209,11 @@ def send_backs(sizes: Sizes) -> list[Figure]:
             for case_id in (young, old):
                 with acts[case_id].one():
                     round_by_engine(engine, case_id)
-                number = open_task(engine, case_id)
-                with pages[case_id].one():
-                    engine.task(viewer, number)
         for _ in range(max(2, sizes.round_samples // 10)):
             for case_id in (young, old):
+                first = open_task(engine, case_id)
+                with pages[case_id].one():
+                    engine.task(viewer, first)
                 with cases[case_id].one():
                     engine.case(viewer, case_id)
     what = f"round {sizes.rounds:,} of 差戻し"

@@ -64,7 +64,11 @@ ANSWERS: Mapping[str, Mapping[str, Any]] = {
     "report_response_to_commission": {"response_reported_on": "@today", "item_response": "本人に説明した。"},
     "decide_publication": {"publish": False, "publication_reason": "公表すると本人が知られる。"},
     "analyse_by_manager": {"item_cause": "確認不足", "item_prevention": "手順の見直し", "measures": [{"measure": "研修", "owner": "課長"}]},
-    "analyse_by_division": {"item_cause": "確認不足", "item_prevention": "手順の見直し", "measures": [{"measure": "研修", "owner": "課長"}]},
+    "analyse_by_division": {
+        "item_cause": "確認不足",
+        "item_prevention": "手順の見直し",
+        "measures": [{"measure": "研修", "owner": "課長"}],
+    },
     "report_measures": {"measures_note": "手順を改めた。"},
     "report_measures_to_commission": {"measures_reported_on": "@today"},
     "report_measures_voluntarily": {"voluntary_report": True, "voluntary_reported_on": "@today"},
@@ -115,6 +119,7 @@ class Official:
         given = {"known_at": self.office.clock.now().isoformat(), "owning_unit": unit, **REPORT, **answers}
         with self.office.acting(self.seat) as work:
             number = work.start("isa_incident", self.office.said({k: v for k, v in given.items() if v is not None}))
+        self.office.run()
         return self.office.take_up(number)
 
     def completes(self, element: str, *, case: Case | None = None, **answers: Any) -> None:

@@ -107,7 +107,9 @@ def test_r4_2_a_lost_record_found_outside_becomes_a_leak(office: Office) -> None
     """捜していた記録が庁の外で見付かったら、漏えいに改める。期限の起点は変わらない。"""
     case = play(office, "R4-2", until="preliminary")
     due = case.due("final_report")
-    office.at("protection_manager@nagoya_adjudication").does("amend_facts", event="leak", recovered_unseen="no", amend_reason="庁の外で見付かった。")
+    office.at("protection_manager@nagoya_adjudication").does(
+        "amend_facts", event="leak", recovered_unseen="no", amend_reason="庁の外で見付かった。"
+    )
     assert (case.facts["event"], case.facts["appi68"], case.due("final_report")) == ("leak", "yes", due)
 
 
@@ -139,7 +141,12 @@ def test_r5_6_a_grave_case_goes_up_within_the_hour_and_is_still_investigated(off
     """特に重大：一時間余りで部課等、総括まで第一報が上がり、その日のうちに速報が出る。調査はその後も続いて報告される。"""
     case = play(office, "R5-6")
     done = case.completed()
-    assert done.index("receive_grave_report") < done.index("record_preliminary") < done.index("receive_by_commissioner") < done.index("investigate")
+    assert (
+        done.index("receive_grave_report")
+        < done.index("record_preliminary")
+        < done.index("receive_by_commissioner")
+        < done.index("investigate")
+    )
     assert done.index("check_article_78") < done.index("register_persons") < done.index("notify_person")
     assert (done.count("report_to_general"), done.count("report_grave_to_general"), done.count("supplement")) == (1, 1, 1)
     assert case.duties["ISA-25-3b"] == "done"
