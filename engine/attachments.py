@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from engine.deadlines import AttachmentRules
 from engine.errors import AttachmentRefused
+from engine.rules import AttachmentRules
 
 MAX_NAME = 150
 #: How the content of a kind of file begins; text kinds are checked as text instead.

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from engine import foresight, forms, obligations, papers, people, wording
 from engine.clock import civil_day
-from engine.errors import CaseNotFound, NotFound, ProcessNotFound, TaskNotFound
+from engine.errors import AttachmentNotFound, CaseNotFound, NotFound, ProcessNotFound, TaskNotFound
 from engine.expressions import compile_expression
 from engine.inbox import GetDefinition, head_columns, head_shown, open_steps, row_shown, sees, task_source
 from engine.model import FAR_FUTURE, Row, attachment, case_file, case_link, draft, history, statutory_clock, task, task_read
@@ -202,7 +202,7 @@ class CaseReader:
         return tuple(found)
 
     def clocks(self, case_id: int) -> tuple[ClockShown, ...]:
-        """The statutory clocks, with the day they are on today (the day of knowledge is day 1)."""
+        """The statutory clocks, with the day they are on today, or were on when met or stopped (the day of knowledge is day 1)."""
         rows = self._connection.execute(
             sa.select(statutory_clock).where(statutory_clock.c.case_id == case_id).order_by(statutory_clock.c.id)
         ).mappings()
@@ -215,9 +215,11 @@ class CaseReader:
                 state = "met" if row["met_at"] <= row["due_at"] else "late"
             else:
                 state = "overdue" if row["due_at"] <= now else "running"
+            ended = row["stopped_at"] or row["met_at"]
+            last = civil_day(ended) if ended is not None else today
             shown.append(
                 ClockShown(
-                    row["clock"], row["name"], row["basis"], row["started_on"], (today - row["started_on"]).days + 1,
+                    row["clock"], row["name"], row["basis"], row["started_on"], (last - row["started_on"]).days + 1,
                     row["days"], row["due_on"], row["due_at"], state, row["met_at"],
                 )
             )  # fmt: skip
@@ -261,13 +263,14 @@ class CaseReader:
             sa.select(attachment).join(case_file, case_file.c.id == attachment.c.case_id).where(attachment.c.id == attachment_id, sees(self._viewer))
         ).mappings().first()  # fmt: skip
         if row is None:
-            raise NotFound(attachment=attachment_id)
+            raise AttachmentNotFound(attachment=attachment_id)
         name = people.names(self._connection, [row["added_by"]]).get(row["added_by"], "")
         return AttachmentShown(row["id"], row["name"], row["media_type"], row["size"], row["sha256"], name, row["added_at"]), row["content"]
 
-    def papers(self, case: OpenCase) -> tuple[PaperOffered, ...]:
-        """The papers that can be made from the case now."""
-        return tuple(PaperOffered(*pair) for pair in papers.offered(case.facts, self.clocks(case.id)))
+    def papers(self, case: OpenCase, person: int | None = None) -> tuple[PaperOffered, ...]:
+        """The papers that can be made from the case now; from the step for one of the persons, the letter is that person's."""
+        offered = papers.offered(case.facts, self.clocks(case.id))
+        return tuple(PaperOffered(id, name, person if id == papers.LETTER else None) for id, name in offered)
 
     def _diagrams(self, case: OpenCase) -> tuple[tuple[str, str], ...]:
         """The main diagram and every diagram it calls, by the call's path."""
@@ -385,7 +388,7 @@ class CaseReader:
             facts=self.facts(case),
             clocks=self.clocks(case.id),
             attachments=self.attachments(case.id),
-            papers=self.papers(case),
+            papers=self.papers(case, local.get("loop_index") if node.multi and node.multi.collection == "persons" else None),
             timeline=self.timeline(case),
             draft_saved_at=draft_at if answers is None else None,
             state=row["state"],

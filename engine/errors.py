@@ -123,7 +123,7 @@ class AlreadyClaimed(Conflict):
 class AlreadyDone(Conflict):
     """The task was completed by someone, earlier."""
 
-    message = "この処理は {at} に {person} が完了しています。入力した内容は下書きに残っています。"
+    message = "この処理は {at} に {person} が完了しています。"
 
 
 class TaskClosed(Conflict):

@@ -37,7 +37,11 @@ def parse_after(after: str | None) -> tuple[int, int] | None:
     """The (micros, id) a page continues after; anything else than our own marker starts from the beginning."""
     first, _, second = (after or "").partition(".")
     digits = first.lstrip("-")
-    return (int(first), int(second)) if digits.isdigit() and second.isdigit() and len(digits) < 19 and len(second) < 19 else None
+    return (
+        (int(first), int(second))
+        if digits.isascii() and digits.isdigit() and second.isascii() and second.isdigit() and len(digits) < 19 and len(second) < 19
+        else None
+    )
 
 
 def task_source(viewer: Viewer) -> tuple[sa.FromClause, list[sa.ColumnElement[Any]]]:
@@ -254,7 +258,7 @@ def cases(
         query = query.where(case_file.c.reporter == viewer.person)
     if unit:
         query = query.where(case_file.c.owning_unit == unit)
-    if after and after.isdigit() and len(after) < 19:
+    if after and after.isascii() and after.isdigit() and len(after) < 19:
         query = query.where(case_file.c.id < int(after))
     rows = connection.execute(query.order_by(case_file.c.id.desc()).limit(limit + 1)).mappings().all()
     more, rows = len(rows) > limit, rows[:limit]

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from engine import notices, people
 from engine.clock import civil_day
 from engine.errors import CaseClosed, TadachiError
+from engine.forms import japanese_day
 from engine.model import Row, case_file, job, statutory_clock, worker_heartbeat
 from engine.notices import Told
 from engine.store import see
@@ -131,7 +132,7 @@ def _warn(connection: sa.Connection, work: Work, row: Row, payload: Mapping[str,
     if clock is None or clock["met_at"] is not None or clock["stopped_at"] is not None:
         return
     overdue = row["kind"] == "overdue"
-    name = f"{clock['name']}（{clock['due_on'].isoformat()}まで）"
+    name = f"{clock['name']}（{japanese_day(clock['due_on'].isoformat())}まで）"
     # The due day is part of the cause: a date that moved is a new thing to be told.
     cause = f"case:{row['case_id']}:{row['key']}:{clock['due_on'].isoformat()}"
     told = Told(cause, "clock_overdue" if overdue else "clock_warning", work.seats_to_warn(row["case_id"]), name)

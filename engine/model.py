@@ -54,22 +54,52 @@ class Instant(sa.types.TypeDecorator[datetime]):
         return None if value is None else from_micros(value)
 
 
-# BIGINT on PostgreSQL, INTEGER on SQLite: only INTEGER PRIMARY KEY counts rows there.
-Id = BigInteger().with_variant(Integer, "sqlite")
+class Id(sa.types.TypeDecorator[int]):
+    """A row's number: BIGINT on PostgreSQL, INTEGER on SQLite, since only INTEGER PRIMARY KEY counts rows there.
+
+    A number that no row can have, as a made-up address may hold, finds nothing instead of failing in the database.
+    """
+
+    impl = BigInteger
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
+        """INTEGER on SQLite."""
+        return dialect.type_descriptor(Integer() if dialect.name == "sqlite" else BigInteger())
+
+    def process_bind_param(self, value: int | None, dialect: Any) -> int | None:
+        """The number, or one that no row has."""
+        return value if value is None or -(2**63) <= value < 2**63 else -1
+
+
+class Words(sa.types.TypeDecorator[str]):
+    """A short text. What no database can hold (NUL, half characters) is replaced: looked for, it is just not found."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Any) -> str | None:
+        """The text as it can be stored."""
+        return None if value is None else storable(value)
+
+
+def storable(text: str) -> str:
+    """A text without what no database can hold."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
 def _id() -> Column[int]:
-    return Column("id", Id, primary_key=True, autoincrement=True)
+    return Column("id", Id(), primary_key=True, autoincrement=True)
 
 
 person = Table(
     "person",
     metadata,
-    Column("id", String(64), primary_key=True),
-    Column("organisation", String(32), nullable=False),
-    Column("name", String(200), nullable=False),
-    Column("email", String(254)),
-    Column("password_hash", String(200)),
+    Column("id", Words(64), primary_key=True),
+    Column("organisation", Words(32), nullable=False),
+    Column("name", Words(200), nullable=False),
+    Column("email", Words(254)),
+    Column("password_hash", Words(200)),
     Column("failed_sign_ins", Integer, nullable=False, server_default="0"),
     Column("locked_until", Instant),
     Column("disabled_at", Instant),
@@ -81,10 +111,10 @@ holding = Table(
     "holding",
     metadata,
     _id(),
-    Column("person", String(64), ForeignKey("person.id"), nullable=False),
-    Column("organisation", String(32), nullable=False),
-    Column("seat", String(160), nullable=False),
-    Column("kind", String(16), nullable=False, server_default="main"),  # main, concurrent, acting, deputy
+    Column("person", Words(64), ForeignKey("person.id"), nullable=False),
+    Column("organisation", Words(32), nullable=False),
+    Column("seat", Words(160), nullable=False),
+    Column("kind", Words(16), nullable=False, server_default="main"),  # main, concurrent, acting, deputy
     Column("valid_from", Date, nullable=False),
     Column("valid_to", Date),  # the last day included; NULL = open
     Column("recorded_at", Instant, nullable=False),
@@ -97,8 +127,8 @@ holding = Table(
 session = Table(
     "session",
     metadata,
-    Column("id", String(64), primary_key=True),  # SHA-256 of the cookie's token: a read of the table signs nobody in
-    Column("person", String(64), ForeignKey("person.id"), nullable=False),
+    Column("id", Words(64), primary_key=True),  # SHA-256 of the cookie's token: a read of the table signs nobody in
+    Column("person", Words(64), ForeignKey("person.id"), nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("seen_at", Instant, nullable=False),
     Column("ended_at", Instant),
@@ -109,14 +139,14 @@ definition = Table(
     "definition",
     metadata,
     _id(),
-    Column("organisation", String(32), nullable=False),
-    Column("process_id", String(120), nullable=False),
+    Column("organisation", Words(32), nullable=False),
+    Column("process_id", Words(120), nullable=False),
     Column("version", Integer, nullable=False),
-    Column("name", String(200), nullable=False),
-    Column("digest", String(64), nullable=False),
+    Column("name", Words(200), nullable=False),
+    Column("digest", Words(64), nullable=False),
     Column("bundle", Text, nullable=False),  # JSON {file name: text}: the diagram, all it calls, and the decision tables
     Column("deployed_at", Instant, nullable=False),
-    Column("deployed_by", String(64), nullable=False),
+    Column("deployed_by", Words(64), nullable=False),
     Column("in_force_from", Instant, nullable=False),
     UniqueConstraint("organisation", "process_id", "version"),
 )
@@ -125,15 +155,15 @@ case_file = Table(
     "case_file",
     metadata,
     _id(),
-    Column("organisation", String(32), nullable=False),
+    Column("organisation", Words(32), nullable=False),
     Column("definition", Id, ForeignKey("definition.id"), nullable=False),
-    Column("process_id", String(120), nullable=False),
-    Column("number", String(60), nullable=False),  # 案件番号
-    Column("title", String(200), nullable=False),
-    Column("state", String(16), nullable=False, server_default="open"),
-    Column("outcome", String(200)),
-    Column("reporter", String(64), nullable=False),
-    Column("owning_unit", String(120), nullable=False),
+    Column("process_id", Words(120), nullable=False),
+    Column("number", Words(60), nullable=False),  # 案件番号
+    Column("title", Words(200), nullable=False),
+    Column("state", Words(16), nullable=False, server_default="open"),
+    Column("outcome", Words(200)),
+    Column("reporter", Words(64), nullable=False),
+    Column("owning_unit", Words(120), nullable=False),
     Column("known_at", Instant),
     Column("version", Integer, nullable=False),  # one more with every act: optimistic locking
     Column("marking", Text, nullable=False),
@@ -145,7 +175,7 @@ case_file = Table(
     # Head of the case's history chain: kept here because the case row is locked by every act anyway,
     # and because a chain whose newest rows were cut off no longer meets its head.
     Column("history_seq", Integer, nullable=False),
-    Column("history_digest", String(64), nullable=False),
+    Column("history_digest", Words(64), nullable=False),
     UniqueConstraint("organisation", "number"),
     CheckConstraint("state IN ('open', 'closed', 'withdrawn')", name="state"),
     Index("ix_case_file_reporter", "reporter", "id"),
@@ -156,8 +186,8 @@ case_seat = Table(
     "case_seat",
     metadata,
     Column("case_id", Id, ForeignKey("case_file.id"), primary_key=True),
-    Column("organisation", String(32), primary_key=True),
-    Column("seat", String(160), primary_key=True),
+    Column("organisation", Words(32), primary_key=True),
+    Column("seat", Words(160), primary_key=True),
     Index("ix_case_seat_seat", "organisation", "seat", "case_id"),
 )
 
@@ -166,24 +196,24 @@ task = Table(
     metadata,
     _id(),
     Column("case_id", Id, ForeignKey("case_file.id"), nullable=False),
-    Column("organisation", String(32), nullable=False),
-    Column("wait", String(200), nullable=False),  # key of the wait in the marking
-    Column("node", String(200), nullable=False),
-    Column("name", String(200), nullable=False),
-    Column("seat", String(160), nullable=False),
-    Column("unit", String(120), nullable=False),  # the case's owning unit, for filters
-    Column("process_id", String(120), nullable=False),
-    Column("urgency", String(16), nullable=False),
-    Column("state", String(16), nullable=False, server_default="open"),
+    Column("organisation", Words(32), nullable=False),
+    Column("wait", Words(200), nullable=False),  # key of the wait in the marking
+    Column("node", Words(200), nullable=False),
+    Column("name", Words(200), nullable=False),
+    Column("seat", Words(160), nullable=False),
+    Column("unit", Words(120), nullable=False),  # the case's owning unit, for filters
+    Column("process_id", Words(120), nullable=False),
+    Column("urgency", Words(16), nullable=False),
+    Column("state", Words(16), nullable=False, server_default="open"),
     Column("version", Integer, nullable=False, server_default="1"),
     Column("opened_at", Instant, nullable=False),
     Column("due_at", Instant, nullable=False),  # far future when nothing is due: keyset paging wants no NULL
     Column("statutory", Boolean, nullable=False, server_default=sa.false()),
-    Column("claimed_by", String(64), ForeignKey("person.id")),
+    Column("claimed_by", Words(64), ForeignKey("person.id")),
     Column("claimed_at", Instant),
     Column("closed_at", Instant),
-    Column("closed_by", String(64)),
-    Column("closed_seat", String(160)),
+    Column("closed_by", Words(64)),
+    Column("closed_seat", Words(160)),
     Column("sent_back_reason", Text),
     CheckConstraint("state IN ('open', 'done', 'sent_back', 'cancelled')", name="state"),
     Index(
@@ -202,15 +232,15 @@ task_read = Table(
     "task_read",
     metadata,
     Column("task_id", Id, ForeignKey("task.id"), primary_key=True),
-    Column("person", String(64), ForeignKey("person.id"), primary_key=True),
+    Column("person", Words(64), ForeignKey("person.id"), primary_key=True),
     Column("read_at", Instant, nullable=False),
 )
 
 draft = Table(
     "draft",
     metadata,
-    Column("person", String(64), ForeignKey("person.id"), primary_key=True),
-    Column("about", String(200), primary_key=True),  # "task:12" or "start:isa_incident"
+    Column("person", Words(64), ForeignKey("person.id"), primary_key=True),
+    Column("about", Words(200), primary_key=True),  # "task:12" or "start:isa_incident"
     Column("answers", Text, nullable=False),
     Column("saved_at", Instant, nullable=False),
 )
@@ -219,8 +249,8 @@ draft = Table(
 submission = Table(
     "submission",
     metadata,
-    Column("person", String(64), ForeignKey("person.id"), primary_key=True),
-    Column("token", String(64), primary_key=True),
+    Column("person", Words(64), ForeignKey("person.id"), primary_key=True),
+    Column("token", Words(64), primary_key=True),
     Column("case_id", Id, ForeignKey("case_file.id")),
     Column("at", Instant, nullable=False),
 )
@@ -231,11 +261,11 @@ attachment = Table(
     _id(),
     Column("case_id", Id, ForeignKey("case_file.id"), nullable=False),
     Column("task_id", Id, ForeignKey("task.id")),
-    Column("name", String(255), nullable=False),
-    Column("media_type", String(100), nullable=False),
+    Column("name", Words(255), nullable=False),
+    Column("media_type", Words(100), nullable=False),
     Column("size", Integer, nullable=False),
-    Column("sha256", String(64), nullable=False),
-    Column("added_by", String(64), nullable=False),
+    Column("sha256", Words(64), nullable=False),
+    Column("added_by", Words(64), nullable=False),
     Column("added_at", Instant, nullable=False),
     Column("content", LargeBinary, nullable=False),
     Index("ix_attachment_case", "case_id"),
@@ -246,9 +276,9 @@ statutory_clock = Table(
     metadata,
     _id(),
     Column("case_id", Id, ForeignKey("case_file.id"), nullable=False),
-    Column("clock", String(60), nullable=False),
-    Column("name", String(100), nullable=False),
-    Column("basis", String(300), nullable=False),
+    Column("clock", Words(60), nullable=False),
+    Column("name", Words(100), nullable=False),
+    Column("basis", Words(300), nullable=False),
     Column("days", Integer, nullable=False),
     Column("started_on", Date, nullable=False),
     Column("due_on", Date, nullable=False),
@@ -264,21 +294,21 @@ history = Table(
     "history",
     metadata,
     _id(),
-    Column("chain", String(80), nullable=False),  # "case:12" or "organisation:isa"
+    Column("chain", Words(80), nullable=False),  # "case:12" or "organisation:isa"
     Column("seq", Integer, nullable=False),
-    Column("organisation", String(32), nullable=False),
+    Column("organisation", Words(32), nullable=False),
     Column("case_id", Id),
-    Column("tag", String(60), nullable=False),  # subject.past_tense
+    Column("tag", Words(60), nullable=False),  # subject.past_tense
     Column("at", Instant, nullable=False),
-    Column("person", String(64), nullable=False),
-    Column("seat", String(160)),
-    Column("node", String(200)),
+    Column("person", Words(64), nullable=False),
+    Column("seat", Words(160)),
+    Column("node", Words(200)),
     Column("task_id", Id),
-    Column("clause", String(200)),
+    Column("clause", Words(200)),
     Column("definition", Id),
     Column("data", Text, nullable=False),  # JSON: facts changed with old and new, reasons, notes
-    Column("previous", String(64), nullable=False),
-    Column("digest", String(64), nullable=False),
+    Column("previous", Words(64), nullable=False),
+    Column("digest", Words(64), nullable=False),
     UniqueConstraint("chain", "seq"),
     Index("ix_history_case", "case_id", "id"),
     sqlite_autoincrement=True,
@@ -290,8 +320,8 @@ job = Table(
     metadata,
     _id(),
     Column("case_id", Id),
-    Column("kind", String(30), nullable=False),  # timer, remind, escalate, warn, overdue, deliver
-    Column("key", String(240), nullable=False),  # what it waits for inside the case, for cancelling
+    Column("kind", Words(30), nullable=False),  # timer, remind, escalate, warn, overdue, deliver
+    Column("key", Words(240), nullable=False),  # what it waits for inside the case, for cancelling
     Column("run_at", Instant),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("payload", Text, nullable=False),
@@ -305,19 +335,19 @@ notice = Table(
     "notice",
     metadata,
     _id(),
-    Column("organisation", String(32), nullable=False),
-    Column("cause", String(240), nullable=False),  # one notice per cause and recipient
-    Column("person", String(64), ForeignKey("person.id"), nullable=False),
-    Column("template", String(60), nullable=False),
+    Column("organisation", Words(32), nullable=False),
+    Column("cause", Words(240), nullable=False),  # one notice per cause and recipient
+    Column("person", Words(64), ForeignKey("person.id"), nullable=False),
+    Column("template", Words(60), nullable=False),
     Column("case_id", Id),
     Column("task_id", Id),
-    Column("step", String(200), nullable=False),
+    Column("step", Words(200), nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("read_at", Instant),
-    Column("mail_state", String(16), nullable=False),  # queued, sent, failed, none
+    Column("mail_state", Words(16), nullable=False),  # queued, sent, failed, none
     Column("mail_at", Instant),
     Column("mail_error", Text),
-    Column("message_id", String(200), nullable=False),
+    Column("message_id", Words(200), nullable=False),
     UniqueConstraint("cause", "person"),
     CheckConstraint("mail_state IN ('queued', 'sent', 'failed', 'none')", name="mail_state"),
     Index("ix_notice_person", "person", "id"),
@@ -326,9 +356,9 @@ notice = Table(
 counter = Table(
     "counter",
     metadata,
-    Column("organisation", String(32), primary_key=True),
-    Column("name", String(60), primary_key=True),
-    Column("period", String(20), primary_key=True),
+    Column("organisation", Words(32), primary_key=True),
+    Column("name", Words(60), primary_key=True),
+    Column("period", Words(20), primary_key=True),
     Column("value", Integer, nullable=False),
 )
 
@@ -337,13 +367,13 @@ case_link = Table(
     metadata,
     Column("case_id", Id, ForeignKey("case_file.id"), primary_key=True),
     Column("other_id", Id, ForeignKey("case_file.id"), primary_key=True),
-    Column("kind", String(20), primary_key=True),  # merged, related
+    Column("kind", Words(20), primary_key=True),  # merged, related
 )
 
 worker_heartbeat = Table(
     "worker_heartbeat",
     metadata,
-    Column("worker", String(80), primary_key=True),
+    Column("worker", Words(80), primary_key=True),
     Column("seen_at", Instant, nullable=False),
 )
 

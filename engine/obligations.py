@@ -8,10 +8,10 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from engine.clock import civil_day
-from engine.deadlines import Duty
 from engine.model import history
 from engine.moves import Move, recorded
 from engine.net import Node
+from engine.rules import Duty
 
 #: Acts whose clause column is a record of having done what the clause asks.
 RECORDING = ("case.started", "task.completed", "action.done")

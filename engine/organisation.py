@@ -9,10 +9,11 @@ from datetime import date
 from pathlib import Path
 from types import MappingProxyType
 
-from engine.deadlines import Rules, read_rules
 from engine.errors import ExpressionError, OrganisationBroken, OrganisationNotFound, UnknownUnit
 from engine.expressions import compile_expression
 from engine.office_files import Findings, Table, in_force, read_csv, read_toml
+from engine.rules import Rules
+from engine.rules_file import read_rules
 
 PERSON = "person:"  # a seat that belongs to one person, not to a unit
 

@@ -24,7 +24,8 @@ from engine.views import CaseHead, ClockShown, Event
 COMMON = Path(__file__).resolve().parent.parent / "bpmn" / "common"
 PAPER_IDS = ("commission_report", "commission_anonymised", "notice_letter", "substitute_notice", "withdrawal", "division_report")
 #: Papers that leave the office for the person or the public: other persons' names are blotted out of them.
-OUTWARD = ("notice_letter", "substitute_notice")
+LETTER = "notice_letter"  # one for each row of `persons`
+OUTWARD = (LETTER, "substitute_notice")
 ITEMS = tuple(f"item_{name}" for name in ("summary", "data", "cause", "secondary_harm", "response", "publication", "prevention", "other"))
 #: Facts that hold the day a report was submitted.
 SUBMITTED_ON = {

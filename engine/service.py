@@ -16,7 +16,7 @@ from engine import accounts, casefile, history, inbox, jobs, notices, organisati
 from engine.clock import Clock, SystemClock, civil_day
 from engine.definitions import Definition, Definitions
 from engine.errors import CaseNotFound, OrganisationNotFound, PersonExists, TadachiError, TextTooLong, UnknownSeat
-from engine.model import case_file, draft, notice, person, task_read
+from engine.model import case_file, draft, notice, person, storable, task_read
 from engine.organisation import Organisation
 from engine.schema import migrate
 from engine.settings import Settings
@@ -108,25 +108,31 @@ class Engine:
                 finally:
                     attempt = work.attempt
         except TadachiError as error:
-            if who:
-                self._record_refusal(who, by, seat, attempt, error)
+            office = who or self._office_of(by)  # an account that was ended still belongs to its office
+            if office:
+                self._record_refusal(office, by, seat, attempt, error)
             raise
+
+    def _office_of(self, person_id: str) -> str | None:
+        with self.reading() as connection:
+            return connection.scalar(sa.select(person.c.organisation).where(person.c.id == person_id))
 
     def _record_refusal(self, organisation_id: str, by: str, seat: str | None, attempt: Mapping[str, Any], error: TadachiError) -> None:
         case_id = attempt.get("case") if isinstance(attempt.get("case"), int) else None
         fields = sorted(getattr(error, "fields", {}))[:50]
         data = {
-            "attempt": {k: str(v)[:200] for k, v in attempt.items()},
+            "attempt": {k: storable(str(v)[:200]) for k, v in attempt.items()},
             "error": error.code,
-            "message": error.text[:500],
-            "fields": [f[:60] for f in fields],
+            "message": storable(error.text[:500]),
+            "fields": [storable(f[:60]) for f in fields],
         }
+        named = storable(seat[:160]) if seat is not None else None
         try:
             with self.writing() as connection:
                 known = case_id is not None and connection.scalar(
                     sa.select(case_file.c.id).where(case_file.c.id == case_id, case_file.c.organisation == organisation_id)
                 )
-                entry = history.Entry("attempt.refused", self.clock.now(), by, seat, data=data)
+                entry = history.Entry("attempt.refused", self.clock.now(), by, named, data=data)
                 history.append_to_organisation(connection, organisation_id, entry, case_id if known else None)
         except sa.exc.SQLAlchemyError:  # the refusal itself must reach the person even when the record cannot be written
             log.exception("a refused attempt of %s could not be recorded", by)
@@ -330,7 +336,7 @@ class Engine:
 
     def save_draft(self, viewer: Viewer, about: str, answers: Mapping[str, Any]) -> datetime:
         """Keep what was typed, whatever it is; it never reaches the case. Nothing typed drops the draft."""
-        text = json.dumps(dict(answers), ensure_ascii=False)
+        text = storable(json.dumps(dict(answers), ensure_ascii=False))
         if len(text) > MAX_DRAFT or len(about) > 200:
             raise TextTooLong(name="下書き", limit=MAX_DRAFT)
         with self.writing() as connection:

@@ -202,10 +202,11 @@ class ActionOffered:
 
 @dataclass(frozen=True)
 class PaperOffered:
-    """A paper that can be made from the case now."""
+    """A paper that can be made from the case now; `index` is the row it is for, where each row has a paper of its own."""
 
     id: str
     name: str
+    index: int | None = None
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from engine.forms import japanese_day
+
 #: history tag -> sentence; {names} are filled from the row's data.
 EVENTS: Mapping[str, str] = {
     "case.started": "「{name}」を開始しました",
@@ -59,5 +61,6 @@ class _Quiet(dict[str, Any]):
 
 
 def event_text(tag: str, data: Mapping[str, Any]) -> str:
-    """The sentence of a history row."""
-    return EVENTS.get(tag, tag).format_map(_Quiet(data))
+    """The sentence of a history row; days are written as people read them."""
+    words = {**data, "due_on": japanese_day(data["due_on"])} if isinstance(data.get("due_on"), str) else data
+    return EVENTS.get(tag, tag).format_map(_Quiet(words))

@@ -6,7 +6,6 @@ import hashlib
 import logging
 import secrets
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -98,7 +97,7 @@ def create_app(
 
 def _words_for_templates() -> dict[str, Any]:
     """What every page's frame needs; nothing is read for people who are not signed in."""
-    bare = {"viewer": None, "asset": asset, "now": datetime.now(UTC)}
+    bare = {"viewer": None, "asset": asset, "now": None}
     if not has_request_context() or g.get("frame_failed"):
         return bare
     try:

@@ -133,7 +133,7 @@ def table(figures: Sequence[Figure]) -> str:
     head = ("what", "value", "", "peer in this run", "value", "ratio", "budget (DESIGN §9)")
     rows = [
         (f.what, short(f.value), f.unit if f.value is not None else f.note, f.peer, short(f.peer_value) if f.peer else "",
-         f"× {f.ratio:.2f}" if f.ratio is not None else "", f.budget)
+         f"× {f.ratio:.3g}" if f.ratio is not None else "", f.budget)
         for f in figures
     ]  # fmt: skip
     widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]

@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 
 from engine import deadlines, office_files, organisation
 from engine.clock import JST
-from engine.deadlines import Calendar, ClockReading, ClosedDays, Rules, guide_day, load_rules, statutory_due
+from engine.deadlines import Calendar, ClockReading, ClosedDays, guide_day, statutory_due
 from engine.errors import NotFound, OrganisationBroken
 from engine.expressions import compile_expression
+from engine.rules import Rules
+from engine.rules_file import load_rules
 
 RULES_TOML = Path(__file__).parents[2] / "bpmn" / "isa" / "rules.toml"
 RULES = load_rules(RULES_TOML)

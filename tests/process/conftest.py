@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from engine import JST, ClockShown, SetClock
+from engine import JST, ClockShown, SetClock, definitions, duties
 from engine.marking import Marking
 from engine.model import FAR_FUTURE, case_file
 from engine.tokens import waiting
@@ -39,8 +39,8 @@ REPORT: Mapping[str, Any] = {
 #: What officials answer when a test is about something else. The order is the one in which a case is worked off.
 ANSWERS: Mapping[str, Mapping[str, Any]] = {
     "contain_at_once": {"containment_done": ["silence"], "recovered_unseen": "no"},
-    "assess_gravity": {"grave": False, "grave_reason": "相手は一人で、他言しないと約束した。"},
     "contain_further": {"recovery_measures": "窓口の運用を改めた。", "copy_elsewhere": "no"},
+    "assess_gravity": {"grave": False, "grave_reason": "相手は一人で、他言しないと約束した。"},
     "report_grave": {},
     "report_grave_to_general": {},
     "receive_grave_report": {"head_report_needed": True},
@@ -288,6 +288,26 @@ class Office(World):
         """Answers with `@today` as the day it is."""
         today = self.clock.now().astimezone(JST).date().isoformat()
         return {name: today if value == "@today" else value for name, value in answers.items()}
+
+
+_COMPILED: dict[str, Any] = {}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled_once() -> Iterator[None]:
+    """What is compiled from the same files is the same and never changes: compile it once, not for every engine."""
+    original = definitions.compile_bundle
+
+    def once(process_id: str, files: Mapping[str, str]) -> Any:
+        key = process_id + json.dumps(dict(files), sort_keys=True)
+        if key not in _COMPILED:
+            _COMPILED[key] = original(process_id, files)
+        return _COMPILED[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(definitions, "compile_bundle", once)
+        patch.setattr(duties, "compile_bundle", once)
+        yield
 
 
 @pytest.fixture(scope="session")

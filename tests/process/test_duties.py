@@ -69,7 +69,19 @@ def test_nothing_is_assumed_in_a_case() -> None:
 
 
 @pytest.mark.article("RULE-43")
-@pytest.mark.parametrize(("count", "most", "duty"), [(100, None, "no"), (101, None, "yes"), (100, 101, "yes"), (None, 100, "no"), (None, 101, "yes"), (None, None, "review"), (0, None, "no"), (101, 5, "yes")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("count", "most", "duty"),
+    [
+        (100, None, "no"),
+        (101, None, "yes"),
+        (100, 101, "yes"),
+        (101, 5, "yes"),
+        (None, 100, "no"),
+        (None, 101, "yes"),
+        (None, None, "review"),
+        (0, None, "no"),
+    ],
+)
 def test_more_than_a_hundred_counts_the_larger_of_known_and_possible(count: int | None, most: int | None, duty: str) -> None:
     """百人を「超える」か。確かな数と多くみた数の大きい方で決め、どちらも無ければ不明。"""
     assert judged(count=count, count_max=most)["appi68"] == duty
@@ -118,13 +130,12 @@ def test_sixty_days_also_where_other_grounds_stand_beside_the_bad_purpose() -> N
 
 
 @pytest.mark.article("MN-29-4")
-@pytest.mark.parametrize("system", ["イ", "ロ", "ハ", "none", "unknown", None])
+@pytest.mark.parametrize("system", ["イ", "ロ", "ハ", "none", "unknown", None], ids=["i", "ro", "ha", "none", "unknown", "unasked"])
 def test_systems_of_the_my_number_law_need_no_number_of_persons(system: str | None) -> None:
     """番号法のシステムなら一人でも当たる。どれでもなければガイドラインによる報告、不明なら判断待ち。"""
     found = judged(holds=["pi", "mynumber"], mn_system=system)
     expected = {"none": ("no", "yes"), None: ("no", "yes"), "unknown": ("review", "review")}.get(system, ("yes", "no"))
     assert (found["mn294"], found["mn_guideline"]) == expected
-    assert found["commission_duty"] == ("review" if system == "unknown" else "yes")
     assert found["isa25_6"] == "no"
 
 

@@ -1,0 +1,170 @@
+"""What an office's rules.toml says, as data: what is asked of a row on a day, and of a case's facts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from engine.deadlines import Calendar, ClockReading, StatutoryClock, Urgency, known_day
+from engine.errors import NotFound
+from engine.office_files import in_force
+
+
+@dataclass(frozen=True)
+class Duty:
+    """A duty that must have left a record before a case of these procedures is closed: any one of `recorded_by` is such a record."""
+
+    clause: str
+    name: str
+    when: str  # an expression over the facts; empty = always
+    undecided_when: str  # an expression: whether the duty applies is still open, and unknown is never no
+    recorded_by: tuple[str, ...]
+    processes: tuple[str, ...]
+    valid_from: date
+    valid_to: date | None = None
+
+
+@dataclass(frozen=True)
+class Numbering:
+    """How the cases of a procedure are numbered."""
+
+    key: str
+    pattern: str
+    fiscal: bool
+    era_first_year: int
+    valid_from: date
+    valid_to: date | None = None
+
+    def year(self, on: date) -> int:
+        """The year whose sequence a case of that day belongs to; a fiscal year (年度) begins on 1 April."""
+        return on.year - 1 if self.fiscal and on.month < 4 else on.year
+
+    def number(self, on: date, sequence: int) -> str:
+        """The number of a case."""
+        year = self.year(on)
+        return self.pattern.format(year=year, era_year=year - self.era_first_year + 1, sequence=sequence)
+
+
+@dataclass(frozen=True)
+class Sight:
+    """A role that sees every case of the office, whoever handles it."""
+
+    role: str
+    valid_from: date
+    valid_to: date | None = None
+
+
+@dataclass(frozen=True)
+class SessionRules:
+    """How long a sign-in lasts."""
+
+    idle: timedelta
+    idle_privileged: timedelta
+    absolute: timedelta
+    reauthenticate: timedelta
+    privileged_roles: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PasswordRules:
+    """What a password must be, and what wrong ones lead to."""
+
+    minimum_length: int
+    maximum_age_days: int | None  # None: no age
+    failures: int
+    lock: timedelta
+
+
+@dataclass(frozen=True)
+class AttachmentRules:
+    """What may be attached: at most so many bytes, of these kinds (extension -> media type)."""
+
+    maximum_bytes: int
+    types: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What `tadachi duties` asks and tells: a decision table, which of its outputs, and what left-out facts are taken to be.
+
+    A case never assumes anything: what is not known there is unknown.
+    """
+
+    decision: str
+    tells: tuple[str, ...]
+    assumed: Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Everything of an office's rules.toml."""
+
+    calendar: Calendar
+    urgencies: tuple[Urgency, ...]
+    statutory: tuple[StatutoryClock, ...]
+    derived: tuple[str, ...]
+    duties: tuple[Duty, ...]
+    numbering: tuple[Numbering, ...]
+    visibility: tuple[Sight, ...]
+    session: SessionRules
+    password: PasswordRules
+    attachments: AttachmentRules
+    judgement: Judgement
+
+    def urgency(self, word: str, on: date) -> Urgency:
+        """What an urgency word means on a day; before the first row's day, what the first row says (only a set-back clock gets there)."""
+        rows = [row for row in self.urgencies if row.id == word]
+        found = in_force(rows, on) or min(rows, key=lambda row: row.valid_from, default=None)
+        if found is None:
+            raise NotFound(urgency=word, on=on)
+        return found
+
+    def clocks(self, facts: Mapping[str, object], calendar: Calendar) -> tuple[ClockReading, ...]:
+        """The statutory clocks that run for these facts, in the order of rules.toml."""
+        readings: list[ClockReading] = []
+        for clock_id in self.clock_ids:
+            started = [(row, known_day(facts.get(row.starts))) for row in self.statutory if row.id == clock_id]
+            running = [(row, known) for row, known in started if known and in_force([row], known)]
+            if running:
+                row, known = max(running, key=lambda pair: pair[0].valid_from)
+                reading = row.read(known, facts, calendar)
+                if reading:
+                    readings.append(reading)
+        return tuple(readings)
+
+    @property
+    def clock_ids(self) -> tuple[str, ...]:
+        """The ids of the statutory clocks, in the order of rules.toml."""
+        return tuple(dict.fromkeys(row.id for row in self.statutory))
+
+    def clock_met(self, clock_id: str, facts: Mapping[str, object]) -> bool:
+        """Whether the facts show that what a clock waits for was done: a fact of its `met_by` is true (or yes, or the day it was done)."""
+        names = {name for row in self.statutory if row.id == clock_id for name in row.met_by}
+        return any(facts.get(name) not in (None, False, "", "no", "unknown", "review") for name in names)
+
+    def met_on(self, clock_id: str, facts: Mapping[str, object]) -> date | None:
+        """The civil day on which it was done, where the facts name it: what is recorded on Monday may have been submitted on Friday."""
+        for name in (name for row in self.statutory if row.id == clock_id for name in row.met_by):
+            value = facts.get(name)
+            if isinstance(value, str) and len(value) == 10:
+                try:
+                    return date.fromisoformat(value)
+                except ValueError:
+                    continue
+        return None
+
+    def duties_of(self, process: str, on: date) -> tuple[Duty, ...]:
+        """The duties that a case of a procedure must show records of when it closes on a day."""
+        return tuple(duty for duty in self.duties if process in duty.processes and in_force([duty], on))
+
+    def numbering_of(self, key: str, on: date) -> Numbering:
+        """How cases of a procedure are numbered on a day."""
+        found = in_force((row for row in self.numbering if row.key == key), on)
+        if found is None:
+            raise NotFound(numbering=key, on=on)
+        return found
+
+    def sees_every_case(self, on: date) -> frozenset[str]:
+        """The roles with sight of every case on a day."""
+        return frozenset(sight.role for sight in self.visibility if in_force([sight], on))

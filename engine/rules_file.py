@@ -1,0 +1,235 @@
+"""Reads an office's rules.toml into `engine.rules`, and says everything that is wrong with it."""
+
+from __future__ import annotations
+
+import re
+import string
+from datetime import date, time, timedelta
+from pathlib import Path
+
+from engine.deadlines import Calendar, ClosedDays, Condition, StatutoryClock, Urgency
+from engine.errors import OrganisationBroken
+from engine.office_files import Findings, Table, read_toml
+from engine.rules import AttachmentRules, Duty, Judgement, Numbering, PasswordRules, Rules, SessionRules, Sight
+
+URGENCY_WORDS = ("at_once", "promptly", "plain")  # 直ちに, 速やかに, no word: the three a diagram may write
+_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_NUMBER_FIELDS = {"year", "era_year", "sequence"}
+
+
+def load_rules(path: Path) -> Rules:
+    """The rules of a file, or `OrganisationBroken` with everything that is wrong in it."""
+    findings = Findings()
+    rules = read_rules(Path(path), findings)
+    if rules is None or findings.found:
+        raise OrganisationBroken(findings.found, folder=Path(path).parent.name)
+    return rules
+
+
+def read_rules(path: Path, findings: Findings) -> Rules | None:
+    """The rules of a file; what is wrong is added to `findings`, and then the rules must not be used."""
+    top = read_toml(path, findings)
+    if top is None:
+        return None
+    rules = Rules(
+        calendar=_read_calendar(top),
+        urgencies=_read_urgencies(top),
+        statutory=tuple(_read_clock(table) for table in top.tables("clock", required=False)),
+        derived=tuple(_closed(table, table.identifier("decision")) for table in top.tables("derived", required=False)),
+        duties=tuple(_read_duty(table) for table in top.tables("duty", required=False)),
+        numbering=tuple(_read_numbering(table) for table in top.tables("numbering")),
+        visibility=tuple(_read_sight(table) for table in top.tables("visibility", required=False)),
+        session=_read_session(top.table("session")),
+        password=_read_password(top.table("password")),
+        attachments=_read_attachments(top.table("attachments")),
+        judgement=_read_judgement(top.table("judgement")),
+    )
+    keys = [("urgency", row.id, row.valid_from) for row in rules.urgencies]
+    keys += [("clock", row.id, row.valid_from) for row in rules.statutory]
+    keys += [("numbering", row.key, row.valid_from) for row in rules.numbering]
+    for kind, key, day in sorted({key for key in keys if keys.count(key) > 1}):
+        findings.add("duplicate-id", f"[[{kind}]] に、同じ名前で同じ valid_from（{day}）の行が2つあります。", key, path.name)
+    top.close()
+    return rules
+
+
+def _closed(table: Table, value: str) -> str:
+    table.close()
+    return value
+
+
+def _read_calendar(top: Table) -> Calendar:
+    rows: list[ClosedDays] = []
+    closed: list[date] = []
+    opened: list[date] = []
+    for table in top.tables("closed_days"):
+        name = table.text("name")
+        table.element = name
+        valid_from, valid_to = table.period()
+        weekdays = table.texts("weekdays")
+        if any(day not in _WEEKDAYS for day in weekdays) or len(set(weekdays)) > 6:
+            table.wrong("out-of-range", f"「weekdays」は{'・'.join(_WEEKDAYS)}のうち6つまでです。")
+        nation = table.text("holidays", required=False)
+        if nation not in ("", "JP"):
+            table.wrong("out-of-range", '「holidays」に書けるのは "JP" だけです。')
+        first, last = _month_day(table, "from"), _month_day(table, "to")
+        if (first is None) != (last is None):
+            table.wrong("missing-key", "「from」と「to」は両方書いてください。")
+        numbers = frozenset(_WEEKDAYS.index(day) for day in weekdays if day in _WEEKDAYS)
+        rows.append(ClosedDays(name, valid_from, valid_to, numbers, nation == "JP", first, last))
+        table.close()
+    for table in top.tables("special_day", required=False):
+        closed += table.days("closed")
+        opened += table.days("open")
+        table.text("basis")
+        table.close()
+    if {*closed} & {*opened}:
+        top.wrong("duplicate", "[[special_day]] で、同じ日が開庁日と閉庁日の両方になっています。")
+    return Calendar(closed, opened, rows)
+
+
+def _month_day(table: Table, key: str) -> tuple[int, int] | None:
+    text = table.text(key, required=False)
+    if not text:
+        return None
+    try:
+        day = date.fromisoformat(f"2024-{text}")  # a leap year, so that 02-29 may be written
+    except ValueError:
+        table.wrong("bad-date", f"「{key}」は 12-29 の形の月日で書いてください。")
+        return None
+    return day.month, day.day
+
+
+def _read_urgencies(top: Table) -> tuple[Urgency, ...]:
+    rows: list[Urgency] = []
+    for table in top.tables("urgency"):
+        row_id, label = table.identifier(), table.text("label")
+        valid_from, valid_to = table.period()
+        table.text("basis", required=False)
+        remind, escalate = _read_wait(table, "remind"), _read_wait(table, "escalate")
+        spans = isinstance(remind, timedelta) and isinstance(escalate, timedelta) and remind > escalate
+        counts = isinstance(remind, int) and isinstance(escalate, int) and remind > escalate
+        if spans or counts:
+            table.wrong("out-of-order", "上位への通知（escalate）が、本人への督促（remind）より先になっています。")
+        rows.append(Urgency(row_id, label, valid_from, valid_to, remind, escalate))
+        table.close()
+    for word in URGENCY_WORDS:
+        if not any(row.id == word for row in rows):
+            top.wrong("urgency-missing", f"[[urgency]] に「{word}」の行がありません。")
+    return tuple(rows)
+
+
+def _read_wait(table: Table, what: str) -> timedelta | int | None:
+    span = table.span(f"{what}_after", required=False)
+    count = table.number(f"{what}_working_days", 1, 366, required=False)
+    if span is not None and count is not None:
+        table.wrong("out-of-order", f"「{what}_after」と「{what}_working_days」は、どちらか一方だけ書いてください。")
+    return span if span is not None else count
+
+
+def _read_clock(table: Table) -> StatutoryClock:
+    row_id, name, basis = table.identifier(), table.text("name"), table.text("basis")
+    valid_from, valid_to = table.period()
+    conditions: list[Condition] = []
+    for one in table.tables("when", required=False):
+        one.element = row_id
+        conditions.append(Condition(one.texts("any_of", required=True), one.texts("is", required=True)))
+        one.close()
+    days, days_fact = table.number("days", 1, 3660, required=False), table.text("days_fact", required=False)
+    if (days is None) == (not days_fact):
+        table.wrong("missing-key", "「days」か「days_fact」のどちらか一方だけを書いてください。")
+    row = StatutoryClock(
+        id=row_id,
+        name=name,
+        basis=basis,
+        clauses=table.texts("clauses", required=True),
+        valid_from=valid_from,
+        valid_to=valid_to,
+        starts=table.text("starts"),
+        conditions=tuple(conditions),
+        days=days,
+        days_fact=days_fact,
+        moved_past_closed_days=table.flag("moved_past_closed_days", default=True),
+        warn_on_days=table.numbers("warn_on_days", 1, 3660),
+        warn_days_before=table.numbers("warn_days_before", 0, 3660),
+        warn_time=table.hour("warn_time") or time(9),
+        met_by=table.texts("met_by"),
+    )
+    table.close()
+    return row
+
+
+def _read_duty(table: Table) -> Duty:
+    clause = table.text("clause")
+    table.element = clause
+    valid_from, valid_to = table.period()
+    name, when, undecided = table.text("name"), table.text("when", required=False), table.text("undecided_when", required=False)
+    records, processes = table.texts("recorded_by", required=True), table.texts("processes", required=True)
+    row = Duty(clause, name, when, undecided, records, processes, valid_from, valid_to)
+    if not row.recorded_by or not row.processes:
+        table.wrong("missing-key", "「recorded_by」と「processes」には1つ以上書いてください。")
+    table.close()
+    return row
+
+
+def _read_numbering(table: Table) -> Numbering:
+    key, pattern = table.identifier("key"), table.text("pattern")
+    valid_from, valid_to = table.period()
+    year = table.text("year")
+    if year not in ("fiscal", "calendar"):
+        table.wrong("out-of-range", '「year」は "fiscal"（年度）か "calendar"（暦年）です。')
+    row = Numbering(key, pattern, year == "fiscal", table.number("era_first_year", 1868, 9999) or 1868, valid_from, valid_to)
+    try:
+        # checked before it is used: plain names and short widths only, so a pattern can neither reach into an object nor fill the memory
+        parts = [(name, spec, turn) for _, name, spec, turn in string.Formatter().parse(pattern) if name is not None]
+        fields = {name for name, _, _ in parts}
+        usable = fields <= _NUMBER_FIELDS and "sequence" in fields and bool({"year", "era_year"} & fields)
+        usable = usable and all(turn is None and re.fullmatch(r"(0?[1-9]d)?", spec or "", re.ASCII) for _, spec, turn in parts)
+    except ValueError:
+        usable = False
+    if not usable:
+        table.wrong("bad-pattern", "「pattern」には {sequence} と、{era_year} か {year} を書いてください（ほかの { } は使えません）。")
+    table.text("basis", required=False)
+    table.close()
+    return row
+
+
+def _read_sight(table: Table) -> Sight:
+    role = table.identifier("role")
+    valid_from, valid_to = table.period()
+    table.text("basis")
+    table.close()
+    return Sight(role, valid_from, valid_to)
+
+
+def _read_session(table: Table) -> SessionRules:
+    spans = {key: table.span(key) or timedelta(0) for key in ("idle", "idle_privileged", "absolute", "reauthenticate")}
+    row = SessionRules(**spans, privileged_roles=table.texts("privileged_roles"))
+    table.close()
+    return row
+
+
+def _read_password(table: Table) -> PasswordRules:
+    row = PasswordRules(
+        minimum_length=table.number("minimum_length", 8, 128) or 0,
+        maximum_age_days=table.number("maximum_age_days", 1, 3660, required=False),
+        failures=table.number("failures", 3, 100) or 0,
+        lock=table.span("lock") or timedelta(0),
+    )
+    table.close()
+    return row
+
+
+def _read_judgement(table: Table) -> Judgement:
+    row = Judgement(table.identifier("decision"), table.texts("tells", required=True), table.values("assumed"))
+    table.close()
+    return row
+
+
+def _read_attachments(table: Table) -> AttachmentRules:
+    row = AttachmentRules(table.number("maximum_bytes", 1, 1 << 30) or 0, table.mapping("types", required=True))
+    for extension, media in row.types.items():
+        if not extension.isalnum() or extension != extension.lower() or media.count("/") != 1:
+            table.wrong("bad-type", f'「types」の「{extension}」は、小文字の拡張子 = "種類/形式" で書いてください。')
+    table.close()
+    return row
