@@ -29,7 +29,12 @@ _COMMON = frozenset({"password1234", "passwordpassword", "123456789012", "qwerty
 
 def hash_password(password: str) -> str:
     """The argon2id hash of a password."""
-    return _hasher.hash(password)
+    return _hasher.hash(_bytes(password))
+
+
+def _bytes(password: str) -> bytes:
+    """A password as it is hashed: anything that can be typed or posted, half characters included, is just right or wrong."""
+    return password.encode("utf-8", "surrogatepass")
 
 
 def check_new_password(password: str, person_id: str) -> None:
@@ -52,7 +57,7 @@ def check_password(connection: sa.Connection, person_id: str, password: str, now
         return Locked(person=person_id)
     usable = row is not None and row.disabled_at is None and row.password_hash
     try:
-        _hasher.verify(row.password_hash if row is not None and usable else _NOBODY, password)
+        _hasher.verify(row.password_hash if row is not None and usable else _NOBODY, _bytes(password))
     except VerificationError:
         return SignInRefused(person=person_id)
     return None if usable else SignInRefused(person=person_id)
@@ -77,7 +82,7 @@ def change_password(connection: sa.Connection, person_id: str, old: str, new: st
     """
     known = connection.scalar(sa.select(person.c.password_hash).where(person.c.id == person_id))
     try:
-        _hasher.verify(known or _NOBODY, old)
+        _hasher.verify(known or _NOBODY, _bytes(old))
     except VerificationError:
         raise FormInvalid({"old": "現在のパスワードが違います。"}) from None
     check_new_password(new, person_id)

@@ -16,8 +16,8 @@ _SIGNATURES: dict[str, tuple[bytes, ...]] = {
     "image/jpeg": (b"\xff\xd8\xff",),
 }
 _ZIP = b"PK\x03\x04"
-# Controls, path separators and bidirectional marks: a name must not read differently from what it is.
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f/\\:*?\"<>|\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+# Controls, path separators, bidirectional marks and half characters: a name must not read differently from what it is.
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f/\\:*?\"<>|\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 
 
 def check(name: str, content: bytes, rules: AttachmentRules) -> tuple[str, str]:

@@ -9,12 +9,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from engine import foresight, forms, obligations, papers, people, wording
+from engine import foresight, forms, obligations, paper_templates, papers, people, wording
 from engine.clock import civil_day
 from engine.errors import AttachmentNotFound, CaseNotFound, NotFound, ProcessNotFound, TaskNotFound
 from engine.expressions import compile_expression
 from engine.inbox import GetDefinition, head_columns, head_shown, open_steps, row_shown, sees, task_source
-from engine.model import FAR_FUTURE, Row, attachment, case_file, case_link, draft, history, statutory_clock, task, task_read
+from engine.model import FAR_FUTURE, Row, attachment, case_file, case_link, case_seat, draft, history, statutory_clock, task, task_read
 from engine.moves import Move, ends_case, send_back_targets
 from engine.net import FieldSpec, Kind, Net, Node
 from engine.organisation import Organisation
@@ -94,6 +94,7 @@ class CaseReader:
         """Everything the viewer may see of a case."""
         case, head = self.load(case_id)
         links = self._links(case_id)
+        merge_seats = self._merge_seats(case) if head.state == "open" else ()
         moments = self._moments(case)
         return CasePage(
             head=head,
@@ -111,7 +112,9 @@ class CaseReader:
             links=links,
             can_withdraw=self._can_withdraw(case, head),
             can_note=True,
-            can_merge=head.state == "open" and self._can_merge(case),
+            can_merge=bool(merge_seats),
+            seats=self._seeing_seats(case),
+            merge_seats=merge_seats,
         )
 
     def facts(self, case: OpenCase) -> tuple[FactShown, ...]:
@@ -212,7 +215,7 @@ class CaseReader:
             if row["stopped_at"] is not None:
                 state = "stopped"
             elif row["met_at"] is not None:
-                state = "met" if row["met_at"] <= row["due_at"] else "late"
+                state = "met" if row["met_at"] < row["due_at"] else "late"
             else:
                 state = "overdue" if row["due_at"] <= now else "running"
             ended = row["stopped_at"] or row["met_at"]
@@ -235,7 +238,7 @@ class CaseReader:
             record = next((done[clause] for clause in duty.recorded_by if clause in done), None)
             applies = obligations.state(move, duty)
             # A submission cites every law it may serve; it fulfils those that apply.
-            state = "done" if record and applies == "open" else applies
+            state = "done" if record and applies != "not_applicable" else applies
             clause = self._organisation.clauses.get(duty.clause)
             by = names.get(record[1], "") if record else ""
             shown.append(
@@ -267,10 +270,20 @@ class CaseReader:
         name = people.names(self._connection, [row["added_by"]]).get(row["added_by"], "")
         return AttachmentShown(row["id"], row["name"], row["media_type"], row["size"], row["sha256"], name, row["added_at"]), row["content"]
 
-    def papers(self, case: OpenCase, person: int | None = None) -> tuple[PaperOffered, ...]:
-        """The papers that can be made from the case now; from the step for one of the persons, the letter is that person's."""
-        offered = papers.offered(case.facts, self.clocks(case.id))
-        return tuple(PaperOffered(id, name, person if id == papers.LETTER else None) for id, name in offered)
+    def papers(self, case: OpenCase, node: Node | None = None, local: Mapping[str, Any] | None = None) -> tuple[PaperOffered, ...]:
+        """The papers that can be made from the case now. On a step, the one it is about (property `paper`) comes first.
+
+        `paper` may name whom it is made out to: `division_report:1`. The letter of a step for one of the persons is that person's.
+        """
+        templates = paper_templates.office_templates(self._organisation.folder)
+        names = dict(papers.offered(case.facts, self.clocks(case.id), templates))
+        asked, _, number = node.properties.get("paper", "").partition(":") if node else ("", "", "")
+        indexes = {asked: int(number)} if number.isdecimal() else {}
+        if node and node.multi and node.multi.collection == "persons" and local:
+            indexes[papers.LETTER] = local["loop_index"]
+        if asked in templates.papers:
+            names = {asked: templates.papers[asked].name, **names}
+        return tuple(PaperOffered(id, name, indexes.get(id), id == asked) for id, name in names.items())
 
     def _diagrams(self, case: OpenCase) -> tuple[tuple[str, str], ...]:
         """The main diagram and every diagram it calls, by the call's path."""
@@ -306,12 +319,29 @@ class CaseReader:
         )
         return rule == "until_end" or acted is None
 
-    def _can_merge(self, case: OpenCase) -> bool:
-        move = self._move(case)
+    def _merge_seats(self, case: OpenCase) -> tuple[SeatHeld, ...]:
         for wait in case.waits():
             if wait.kind == "message" and wait.node.event is not None and wait.node.event.name == "merged":
-                return any(move.seat_or_none(group) in self._viewer.keys for group in wait.node.candidate_groups)
-        return False
+                return self._seats_among(case, wait)
+        return ()
+
+    def _seats_among(self, case: OpenCase, wait: Wait) -> tuple[SeatHeld, ...]:
+        """The viewer's seats that an action is open to."""
+        move = self._move(case)
+        allowed = {move.seat_or_none(group) for group in wait.node.candidate_groups}
+        held = tuple(seat for seat in self._viewer.seats if seat.seat in allowed)
+        own = f"person:{self._viewer.person}"
+        if own in allowed:
+            held += (SeatHeld(own, "報告者本人", "main", civil_day(case.row["started_at"]), None),)
+        return held
+
+    def _seeing_seats(self, case: OpenCase) -> tuple[SeatHeld, ...]:
+        """The viewer's seats that see the case."""
+        if len(self._viewer.seats) < 2:
+            return ()  # nothing to choose: the engine takes the only one
+        query = sa.select(case_seat.c.seat).where(case_seat.c.case_id == case.id, case_seat.c.seat.in_(self._viewer.keys))
+        seeing = set(self._connection.scalars(query))
+        return tuple(held for held in self._viewer.seats if held.seat in seeing)
 
     # ---------------------------------------------------------------- actions
 
@@ -335,6 +365,7 @@ class CaseReader:
             ends_case=ends_case(case.definition.net, node),
             clause="、".join(clause.citation for clause in self.clauses(node)),
             documentation=node.documentation,
+            acting_seats=self._seats_among(case, wait),
         )
 
     def action(self, case_id: int, name: str, answers: Mapping[str, Any] | None, errors: Mapping[str, str] | None) -> ActionOffered:
@@ -388,7 +419,7 @@ class CaseReader:
             facts=self.facts(case),
             clocks=self.clocks(case.id),
             attachments=self.attachments(case.id),
-            papers=self.papers(case, local.get("loop_index") if node.multi and node.multi.collection == "persons" else None),
+            papers=self.papers(case, node, local),
             timeline=self.timeline(case),
             draft_saved_at=draft_at if answers is None else None,
             state=row["state"],
@@ -396,6 +427,7 @@ class CaseReader:
             extra={
                 "facts": self._mentioned(node, case.facts),
                 "local": {name: value for name, value in local.items() if name != "loop_index"},
+                "index": local.get("loop_index"),
                 "suggestion": suggestion(move, node),
             },
         )

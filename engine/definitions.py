@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
@@ -55,7 +56,11 @@ def bundles(folder: Path, common: Path) -> dict[str, tuple[str, dict[str, bytes]
     home: dict[str, str] = {}
     names: dict[str, str] = {}
     for file, data in sources.items():
-        for process_id, name in parsing.process_ids(data):
+        try:
+            found = parsing.process_ids(data)
+        except DefinitionRefused as refused:
+            raise DefinitionRefused([dataclasses.replace(finding, file=file) for finding in refused.findings]) from None
+        for process_id, name in found:
             if process_id in home:
                 message = f"プロセスID「{process_id}」が「{home[process_id]}」と重複しています。"
                 raise DefinitionRefused([Finding("duplicate_process", message, process_id, file)])

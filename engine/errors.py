@@ -273,31 +273,35 @@ class OrganisationBroken(Refused):
     message = "機関のフォルダーに誤りがあります。"
 
 
-class ExpressionError(TadachiError):
+class DiagramFault(TadachiError):
+    """The diagram or a decision table does not say what happens with these facts: no fault of who acts, and nothing was done."""
+
+
+class ExpressionError(DiagramFault):
     """An expression does not compile or cannot be evaluated; `position` counts characters from 0."""
 
     message = "式「{source}」の{position}文字目：{why}"
 
 
-class NoWayOut(TadachiError):
+class NoWayOut(DiagramFault):
     """No outgoing flow of a gateway or activity may be taken (BPMN 2.0.2, 13.4.2)."""
 
     message = "「{node}」から先へ進む条件が、どれも成り立ちません。"
 
 
-class TooManySteps(TadachiError):
+class TooManySteps(DiagramFault):
     """One act moved more than any sensible diagram does."""
 
     message = "処理が終わりません。図の「{node}」の近くに、待つ所のない繰り返しがないか確かめてください。"
 
 
-class BadInstances(TadachiError):
+class BadInstances(DiagramFault):
     """A repeated activity whose list or number cannot be used."""
 
     message = "「{node}」の繰り返しの数が正しくありません（{why}）。"
 
 
-class DecisionAmbiguous(TadachiError):
+class DecisionAmbiguous(DiagramFault):
     """Several rules match where the hit policy allows one (UNIQUE), or they disagree (ANY)."""
 
     message = "決定表「{decision}」で複数の行が当てはまり、結果が決まりません（{rules}行目）。"

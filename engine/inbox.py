@@ -25,7 +25,8 @@ def _mine(viewer: Viewer) -> sa.ColumnElement[bool]:
 
 
 def _unread(viewer: Viewer) -> sa.ColumnElement[bool]:
-    return ~sa.exists().where(task_read.c.task_id == task.c.id, task_read.c.person == viewer.person)
+    mark = task_read.alias("mark")  # a name of its own: the page joins the same table
+    return ~sa.exists().where(mark.c.task_id == task.c.id, mark.c.person == viewer.person)
 
 
 def escape_like(text: str) -> str:
@@ -106,28 +107,31 @@ def inbox(
     """One page of the viewer's open tasks, earliest due first (overdue ones therefore on top), with counts and filter choices."""
     now, today_ends = viewer.at, end_of_day(civil_day(viewer.at))
     limit = max(1, min(limit, MAX_PAGE))
-    source, columns = task_source(viewer)
-    query = sa.select(*columns).select_from(source).where(_mine(viewer))
+    # The ids of the page first, by the index; the joins then touch one page of rows instead of the whole seat (tests/bench).
+    chosen = sa.select(task.c.id).where(_mine(viewer))
     if show == "overdue":
-        query = query.where(task.c.due_at <= now)
+        chosen = chosen.where(task.c.due_at <= now)
     elif show == "today":
-        query = query.where(task.c.due_at > now, task.c.due_at <= today_ends)
+        chosen = chosen.where(task.c.due_at > now, task.c.due_at <= today_ends)
     elif show == "mine":
-        query = query.where(task.c.claimed_by == viewer.person)
+        chosen = chosen.where(task.c.claimed_by == viewer.person)
     elif show == "unread":
-        query = query.where(_unread(viewer))
+        chosen = chosen.where(_unread(viewer))
     if process:
-        query = query.where(task.c.process_id == process)
+        chosen = chosen.where(task.c.process_id == process)
     if unit:
-        query = query.where(task.c.unit == unit)
+        chosen = chosen.where(task.c.unit == unit)
     if text and text.strip():
         pattern = escape_like(text.strip()[:100])
         matches = [column.ilike(pattern, escape="\\") for column in (case_file.c.number, case_file.c.title, task.c.name)]
-        query = query.where(sa.or_(*matches))
+        chosen = chosen.join(case_file, case_file.c.id == task.c.case_id).where(sa.or_(*matches))
     marker = parse_after(after)
     if marker:
-        query = query.where(sa.tuple_(sa.type_coerce(task.c.due_at, sa.BigInteger), task.c.id) > sa.tuple_(*marker))
-    rows = connection.execute(query.order_by(task.c.due_at, task.c.id).limit(limit + 1)).mappings().all()
+        chosen = chosen.where(sa.tuple_(sa.type_coerce(task.c.due_at, sa.BigInteger), task.c.id) > sa.tuple_(*marker))
+    page = chosen.order_by(task.c.due_at, task.c.id).limit(limit + 1).subquery()
+    source, columns = task_source(viewer)
+    query = sa.select(*columns).select_from(source.join(page, page.c.id == task.c.id))
+    rows = connection.execute(query.order_by(task.c.due_at, task.c.id)).mappings().all()
     more = len(rows) > limit
     rows = rows[:limit]
     counted = connection.execute(

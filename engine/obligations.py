@@ -25,7 +25,11 @@ def state(move: Move, duty: Duty) -> str:
 
 
 def applicable(move: Move, process: str, clauses: Iterable[str]) -> tuple[str, ...]:
-    """The clauses without those whose duty the facts do not open: one step may serve several laws, of which a case knows only some."""
+    """The clauses without those whose duty the facts do not open, for showing.
+
+    One submission serves every law it cites, of which a case may know only some now and others tomorrow; so the record keeps them all,
+    and which of them count is judged when it is read.
+    """
     duties = {duty.clause: duty for duty in move.organisation.rules.duties_of(process, civil_day(move.now))}
     return tuple(clause for clause in clauses if clause not in duties or state(move, duties[clause]) != "not_applicable")
 
@@ -46,7 +50,7 @@ def records(connection: sa.Connection, case_id: int) -> Mapping[str, tuple[datet
 
 def unmet(connection: sa.Connection, case_id: int, process: str, move: Move, finishing: Node) -> list[str]:
     """Names of duties that the facts open and no act has recorded; what the step being finished records counts."""
-    done = {*records(connection, case_id), *applicable(move, process, recorded(finishing))}
+    done = {*records(connection, case_id), *recorded(finishing)}
     return [
         f"{duty.name}（{duty.clause}）"
         for duty in move.organisation.rules.duties_of(process, civil_day(move.now))

@@ -53,8 +53,41 @@ def find(connection: sa.Connection, person_id: str) -> Person:
     return Person(*row)
 
 
-def _valid(on: date) -> sa.ColumnElement[bool]:
-    return sa.and_(holding.c.valid_from <= on, sa.or_(holding.c.valid_to.is_(None), holding.c.valid_to >= on))
+# The statements of every act and every page are built once: building them anew cost more than running them (tests/bench).
+_ON = sa.bindparam("on_day", type_=sa.Date())
+_VALID = sa.and_(holding.c.valid_from <= _ON, sa.or_(holding.c.valid_to.is_(None), holding.c.valid_to >= _ON))
+_PERSON_WITH_SEATS = (
+    sa.select(
+        person.c.id,
+        person.c.organisation,
+        person.c.name,
+        person.c.email,
+        holding.c.seat,
+        holding.c.kind,
+        holding.c.valid_from,
+        holding.c.valid_to,
+    )
+    .select_from(person.outerjoin(holding, sa.and_(holding.c.person == person.c.id, _VALID)))
+    .where(person.c.id == sa.bindparam("person_id"), person.c.disabled_at.is_(None))
+    .order_by(holding.c.id)
+)
+_HOLDERS = (
+    sa.select(person.c.id, person.c.name, person.c.email, holding.c.seat, holding.c.kind)
+    .join(holding, holding.c.person == person.c.id)
+    .where(
+        holding.c.organisation == sa.bindparam("office"),
+        holding.c.seat.in_(sa.bindparam("seats", expanding=True)),
+        _VALID,
+        person.c.disabled_at.is_(None),
+    )
+    .order_by(holding.c.id)
+)
+_PERSONS = sa.select(person.c.id, person.c.name, person.c.email).where(
+    person.c.id.in_(sa.bindparam("ids", expanding=True)), person.c.disabled_at.is_(None)
+)
+_ALL_HOLDINGS = (
+    sa.select(holding.c.person, holding.c.seat).where(holding.c.organisation == sa.bindparam("office"), _VALID).order_by(holding.c.id)
+)
 
 
 def find_with_seats(connection: sa.Connection, person_id: str, on: date) -> tuple[Person, tuple[tuple[str, str, date, date | None], ...]]:
@@ -63,15 +96,7 @@ def find_with_seats(connection: sa.Connection, person_id: str, on: date) -> tupl
     Raises:
         PersonNotFound: unknown, or the account has been ended.
     """
-    rows = connection.execute(
-        sa.select(
-            person.c.id, person.c.organisation, person.c.name, person.c.email,
-            holding.c.seat, holding.c.kind, holding.c.valid_from, holding.c.valid_to,
-        )
-        .select_from(person.outerjoin(holding, sa.and_(holding.c.person == person.c.id, _valid(on))))
-        .where(person.c.id == person_id, person.c.disabled_at.is_(None))
-        .order_by(holding.c.id)
-    ).all()  # fmt: skip
+    rows = connection.execute(_PERSON_WITH_SEATS, {"person_id": person_id, "on_day": on}).all()
     if not rows:
         raise PersonNotFound(person=person_id)
     first = rows[0]
@@ -86,17 +111,10 @@ def holders(connection: sa.Connection, organisation: str, seats: Iterable[str], 
     found: list[Holder] = []
     shared = wanted - set(own.values())
     if shared:
-        rows = connection.execute(
-            sa.select(person.c.id, person.c.name, person.c.email, holding.c.seat, holding.c.kind)
-            .join(holding, holding.c.person == person.c.id)
-            .where(holding.c.organisation == organisation, holding.c.seat.in_(shared), _valid(on), person.c.disabled_at.is_(None))
-            .order_by(holding.c.id)
-        )
+        rows = connection.execute(_HOLDERS, {"office": organisation, "seats": sorted(shared), "on_day": on})
         found += [Holder(*row) for row in rows]
     if own:
-        rows = connection.execute(
-            sa.select(person.c.id, person.c.name, person.c.email).where(person.c.id.in_(own), person.c.disabled_at.is_(None))
-        )
+        rows = connection.execute(_PERSONS, {"ids": sorted(own)})
         found += [Holder(row.id, row.name, row.email, own[row.id], "main") for row in rows]
     return tuple(found)
 
@@ -104,8 +122,7 @@ def holders(connection: sa.Connection, organisation: str, seats: Iterable[str], 
 def all_holdings(connection: sa.Connection, organisation: str, on: date) -> dict[str, tuple[str, ...]]:
     """person id -> every seat held on a day, for lists of accounts."""
     held: dict[str, tuple[str, ...]] = {}
-    query = sa.select(holding.c.person, holding.c.seat).where(holding.c.organisation == organisation, _valid(on)).order_by(holding.c.id)
-    for row in connection.execute(query):
+    for row in connection.execute(_ALL_HOLDINGS, {"office": organisation, "on_day": on}):
         held[row.person] = (*held.get(row.person, ()), row.seat)
     return held
 

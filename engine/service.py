@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from engine import accounts, casefile, history, inbox, jobs, notices, organisation, papers, people
+from engine import accounts, casefile, history, inbox, jobs, notices, organisation, paper_templates, papers, people
 from engine.clock import Clock, SystemClock, civil_day
 from engine.definitions import Definition, Definitions
 from engine.errors import CaseNotFound, OrganisationNotFound, PersonExists, TadachiError, TextTooLong, UnknownSeat
@@ -410,7 +410,7 @@ class Engine:
     def deploy(self, organisation_id: str, by: str) -> tuple[tuple[str, int], ...]:
         """Put every changed diagram of an office's folder in force; returns (process id, version); raises DefinitionRefused."""
         office = self.organisation(organisation_id)
-        papers.load_templates(office.folder)  # a paper that cannot be made must be found today, not on the day it is due
+        paper_templates.load_templates(office.folder)  # a paper that cannot be made must be found today, not on the day it is due
         now = self.clock.now()
         with self.writing() as connection:
             stored = self.definitions.deploy(connection, office, by, now)

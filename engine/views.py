@@ -198,15 +198,20 @@ class ActionOffered:
     ends_case: bool
     clause: str
     documentation: str
+    acting_seats: tuple[SeatHeld, ...] = ()  # seats of the viewer from which this can be done
 
 
 @dataclass(frozen=True)
 class PaperOffered:
-    """A paper that can be made from the case now; `index` is the row it is for, where each row has a paper of its own."""
+    """A paper that can be made from the case now; `index` is the row it is for, where each row has a paper of its own.
+
+    `of_step` marks the one that the step at hand is about (property `paper`).
+    """
 
     id: str
     name: str
     index: int | None = None
+    of_step: bool = False
 
 
 @dataclass(frozen=True)
@@ -308,6 +313,8 @@ class CasePage:
     can_withdraw: bool
     can_note: bool
     can_merge: bool
+    seats: tuple[SeatHeld, ...] = ()  # seats of the viewer that see the case: notes and files are added from one of them
+    merge_seats: tuple[SeatHeld, ...] = ()  # seats of the viewer from which it can be merged into another
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ _DROP_DRAFT = draft.delete().where(draft.c.person == sa.bindparam("person"), dra
 
 def japanese(instant: datetime) -> str:
     """An instant as messages write it."""
-    return f"{instant.astimezone(JST):%Y-%m-%d %H:%M}"
+    return forms.japanese_instant(instant.isoformat())
 
 
 class Work:
@@ -136,7 +136,7 @@ class Work:
         numbering = self.organisation.rules.numbering_of(definition.net.properties.get("numbering", "general"), today)
         sequence = next_number(self._connection, self.organisation_id, numbering.key, str(numbering.year(today)))
         data = {"facts": {name: [None, value] for name, value in move.facts.items()}, "name": definition.name}
-        entry = self._entry("case.started", start, data, seat, clauses=obligations.applicable(move, process_id, recorded(start)))
+        entry = self._entry("case.started", start, data, seat, clauses=recorded(start))
         entry.definition = definition.id
         row = {
             "organisation": self.organisation_id,
@@ -226,7 +226,7 @@ class Work:
         data: dict[str, Any] = {"name": row["name"], "facts": changes(case.facts, move.facts)}
         if multiple:
             data["index"] = wait.local["loop_index"]
-        case.entries.append(self._entry("task.completed", node, data, seat, row, self._recorded(case, move, node)))
+        case.entries.append(self._entry("task.completed", node, data, seat, row, recorded(node)))
         self._save(case, move, step.marking)
         self._drop_draft(f"task:{task_id}")
 
@@ -276,7 +276,7 @@ class Work:
             self._check_version(case, version, read)
         step = move.deliver(case.marking, wait, read)
         data = {"name": wait.node.name, "facts": changes(case.facts, move.facts)}
-        case.entries.append(self._entry("action.done", wait.node, data, seat, clauses=self._recorded(case, move, wait.node)))
+        case.entries.append(self._entry("action.done", wait.node, data, seat, clauses=recorded(wait.node)))
         see(self._connection, case.row["organisation"], case_id, [f"person:{self.person}"])
         self._save(case, move, step.marking)
         self._drop_draft(f"action:{case_id}:{name}")
@@ -573,9 +573,6 @@ class Work:
             raise FormInvalid({name: f"「{name}」{error}"}) from None
 
     # ---------------------------------------------------------------- record
-
-    def _recorded(self, case: OpenCase, move: Move, node: Node) -> tuple[str, ...]:
-        return obligations.applicable(move, case.row["process_id"], recorded(node))
 
     def _entry(
         self, tag: str, node: Node | None, data: dict[str, Any], seat: str | None, row: Row | None = None, clauses: tuple[str, ...] = ()

@@ -37,8 +37,11 @@ def read_xml(data: bytes, file: str = "") -> Any:
     )
     try:
         root = etree.fromstring(data, parser)
-    except (etree.XMLSyntaxError, ValueError) as error:
-        raise refuse("xml_broken", f"XMLとして読めません：{error}") from None
+    except etree.XMLSyntaxError as error:
+        line, column = error.position
+        raise refuse("xml_broken", f"XMLとして読めません（{line}行目の{column}文字目の近く）。") from None
+    except ValueError:
+        raise refuse("xml_broken", "XMLとして読めません。") from None
     if (root.getroottree().docinfo.encoding or "UTF-8").upper() not in ("UTF-8", "ASCII", "US-ASCII"):
         raise refuse("xml_encoding", "文字コードはUTF-8にしてください。")
     if any(True for _ in root.itersiblings(preceding=True)) or any(not isinstance(node.tag, str) for node in root.iter()):

@@ -10,9 +10,9 @@ from typing import Any
 from flask import Blueprint, flash, jsonify, redirect, render_template, request, send_file, url_for
 from werkzeug.wrappers import Response
 
-from engine import Conflict, FormInvalid, Invalid, NotAllowed, NotFound, Paper
+from engine import Conflict, DiagramFault, FormInvalid, Invalid, NotAllowed, NotFound, Paper
 from webui.diagrams import elements_of
-from webui.errors import status_of
+from webui.errors import status_of, text_of
 from webui.formatting import safe_name
 from webui.incoming import Answers, chosen_seat, engine, person, posted_answers, posted_text, sent_files, viewer
 
@@ -67,9 +67,9 @@ def act(case_id: int, name: str) -> Any:
     try:
         with engine().work(by=person(), seat=chosen_seat()) as work:
             work.act(case_id, name, answers)
-    except Invalid as error:
+    except (Invalid, DiagramFault) as error:
         fields = error.fields if isinstance(error, FormInvalid) else {}
-        return _action(case_id, name, status=status_of(error), answers=answers, errors=fields, problem="" if fields else error.text)
+        return _action(case_id, name, status=status_of(error), answers=answers, errors=fields, problem="" if fields else text_of(error))
     return _back(case_id, "操作を記録しました。")
 
 
@@ -83,10 +83,12 @@ def _simple(case_id: int, template: str, do: Callable[[Any], object], done: str,
     try:
         with engine().work(by=person(), seat=chosen_seat()) as work:
             do(work)
-    except (Invalid, NotAllowed, Conflict) as error:
+    except (Invalid, NotAllowed, Conflict, DiagramFault) as error:
         fields = error.fields if isinstance(error, FormInvalid) else {}
         page = engine().case(viewer(), case_id)
-        return render_template(template, page=page, problem="" if fields else error.text, errors=fields, typed=typed), status_of(error)
+        return render_template(
+            template, page=page, problem="" if fields else text_of(error), errors=fields, typed=typed, seat=chosen_seat()
+        ), status_of(error)
     return _back(case_id, done)
 
 
@@ -198,7 +200,8 @@ def paper_pdf(case_id: int, paper_id: str) -> Response:
     from webui.pdf import render_pdf  # drawing is imported only where it is asked for
 
     made = _paper(case_id, paper_id)
-    name = safe_name(f"{made.number or case_id}_{made.title}.pdf")
+    index = request.args.get("index", type=int)
+    name = safe_name(f"{made.number or case_id}_{made.title}{'' if index is None else f'_{index + 1}'}.pdf")  # never a person's name
     return send_file(io.BytesIO(render_pdf(made)), mimetype="application/pdf", as_attachment=True, download_name=name)
 
 

@@ -6,9 +6,9 @@ import logging
 
 from flask import Flask, Response, jsonify, render_template, request
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, SecurityError
 
-from engine import Conflict, ExpressionError, Invalid, Locked, NotAllowed, NotFound, Refused, SignInRefused, TadachiError
+from engine import Conflict, DiagramFault, Invalid, Locked, NotAllowed, NotFound, Refused, SignInRefused, TadachiError
 
 logger = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ STATUS: tuple[tuple[type[TadachiError], int], ...] = (
     (Conflict, 409),
     (Invalid, 422),
     (Refused, 422),
-    (ExpressionError, 422),
+    (DiagramFault, 422),
     (SignInRefused, 401),
     (Locked, 429),
 )
@@ -42,11 +42,20 @@ WORDS: dict[int, tuple[str, str]] = {
     ),
     503: ("ただいま混み合っています", "少し待ってから、もう一度お試しください。"),
 }
+#: The same for a diagram that does not say what comes next: there is nothing for the person to correct.
+FAULT = ("この先の手続が決まっていません", "手続の図が直るまで、この処理は進みません。急ぐ用件は、上司に口頭で知らせてください。")
 
 
 def status_of(error: TadachiError) -> int:
     """The HTTP status a refusal of the engine answers with."""
     return next((status for kind, status in STATUS if isinstance(error, kind)), 500)
+
+
+def text_of(error: TadachiError) -> str:
+    """What a refusal says on a page; for a fault of the diagram, that nothing was done and who can put it right."""
+    if isinstance(error, DiagramFault):
+        return f"{error.text}\n手続の図か決定表の不備です。操作は取り消され、案件は元のままです。手続の図の担当者に知らせてください。"
+    return error.text
 
 
 def wants_json() -> bool:
@@ -57,11 +66,11 @@ def wants_json() -> bool:
     return best == "application/json" and request.accept_mimetypes[best] > request.accept_mimetypes["text/html"]
 
 
-def answer(status: int, text: str, code: str) -> tuple[Response | str, int]:
-    """One refusal, as a page or as JSON."""
+def answer(status: int, text: str, code: str, words: tuple[str, str] | None = None) -> tuple[Response | str, int]:
+    """One refusal, as a page or as JSON; `words` replaces what is said about its status."""
     if wants_json():
         return jsonify(error=code, message=text), status
-    heading, advice = WORDS.get(status, WORDS[500 if status >= 500 else 400])
+    heading, advice = words or WORDS.get(status, WORDS[500 if status >= 500 else 400])
     return render_template("error.html", status=status, heading=heading, text=text, advice=advice), status
 
 
@@ -69,7 +78,7 @@ def _refused(error: TadachiError) -> tuple[Response | str, int]:
     status = status_of(error)
     if status == 500:
         logger.error("refusal without a status: %s", error.code, exc_info=error)
-    return answer(status, error.text, error.code)
+    return answer(status, text_of(error), error.code, FAULT if isinstance(error, DiagramFault) else None)
 
 
 def _csrf(error: CSRFError) -> tuple[Response | str, int]:
@@ -80,10 +89,14 @@ def _csrf(error: CSRFError) -> tuple[Response | str, int]:
     return answer(400, text, "CSRFError")
 
 
-def _http(error: HTTPException) -> tuple[Response | str, int] | HTTPException:
+def _http(error: HTTPException) -> tuple[Response | str, int] | Response | HTTPException:
     status = error.code or 500
     if status < 400:
         return error
+    if isinstance(error, SecurityError):  # nothing of a page can be drawn: there is no address to build links from
+        logger.warning("%s TADACHI_URL names the site.", error.description)
+        text = "このアドレスの名前では応答しません。機関から案内されたアドレスを開いてください。\n"
+        return Response(text, status, mimetype="text/plain")
     ours = error.description if type(error).description != error.description and error.description else ""
     return answer(status, ours or "", type(error).__name__)
 

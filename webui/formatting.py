@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -65,6 +66,19 @@ def remaining(value: datetime | None, now: datetime) -> str:
     if not late:
         return f"あと{span}"
     return f"{span}超過"
+
+
+def runs(events: Sequence[Any]) -> list[list[Any]]:
+    """Events that time brought about at one instant for many steps alike, together; every other event alone."""
+    made: list[list[Any]] = []
+    for event in events:
+        before = made[-1][-1] if made else None
+        alike = before is not None and (before.at, before.tag, before.person_name) == (event.at, event.tag, event.person_name)
+        if alike and not (event.note or event.changes or event.refused):
+            made[-1].append(event)
+        else:
+            made.append([event])
+    return made
 
 
 def wareki(value: datetime | date | None) -> str:
@@ -147,6 +161,7 @@ FILTERS = {
     "moment": moment,
     "due": due,
     "remaining": remaining,
+    "runs": runs,
     "wareki": wareki,
     "size": size,
     "short_digest": short_digest,

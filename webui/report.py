@@ -8,8 +8,8 @@ from typing import Any
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from engine import Conflict, FormInvalid, Invalid, NotAllowed
-from webui.errors import status_of
+from engine import Conflict, DiagramFault, FormInvalid, Invalid, NotAllowed
+from webui.errors import status_of, text_of
 from webui.incoming import Answers, chosen_seat, engine, person, posted_answers, sent_files, viewer
 from webui.tasks import drop_draft, keep_draft
 
@@ -58,9 +58,9 @@ def start(process_id: str) -> Any:
             case_id = work.start(process_id, answers, once=request.form.get("_once") or None)
             for file in files:
                 work.attach(case_id, file.name, file.data)
-    except (Invalid, NotAllowed, Conflict) as error:
+    except (Invalid, NotAllowed, Conflict, DiagramFault) as error:
         fields = error.fields if isinstance(error, FormInvalid) else {}
-        return _form(process_id, status=status_of(error), answers=answers, errors=fields, problem="" if fields else error.text)
+        return _form(process_id, status=status_of(error), answers=answers, errors=fields, problem="" if fields else text_of(error))
     return redirect(url_for("report.started", case_id=case_id), 303)
 
 

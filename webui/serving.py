@@ -51,6 +51,20 @@ def _stop_on_signals() -> threading.Event:
     return stop
 
 
+def trusted_hosts(base_url: str, host: str, *, demo: bool) -> list[str] | None:
+    """The host names the pages answer to; None for any, in a demonstration that only this machine reaches.
+
+    Another name in a request means that somebody made a browser believe this address is theirs (DNS rebinding).
+    """
+    if demo and (host in ("localhost", "::1") or host.startswith("127.")):
+        return None
+    everywhere = host in ("", "0.0.0.0", "::")  # noqa: S104 - compared, not listened on
+    names = [urlsplit(base_url).hostname or "", "" if everywhere else host, "localhost", "127.0.0.1"]
+    if ":" in names[0]:
+        return None  # werkzeug cannot compare IPv6 addresses; an office names its site
+    return [name for name in dict.fromkeys(names) if name and ":" not in name]
+
+
 def run(engine: Engine, host: str, port: int, *, worker: bool, say: Callable[[str], None]) -> None:
     """Serve until a signal; with `worker`, due work runs in a thread beside the pages."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
@@ -61,6 +75,7 @@ def run(engine: Engine, host: str, port: int, *, worker: bool, say: Callable[[st
         https=urlsplit(settings.base_url).scheme == "https",
         demo=settings.demo,
         demo_password=PASSWORD if settings.demo else "",
+        trusted_hosts=trusted_hosts(settings.base_url, host, demo=settings.demo),
     )
     try:
         server = create_server(app, host=host, port=port, threads=THREADS, ident="")

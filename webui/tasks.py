@@ -7,8 +7,8 @@ from typing import Any
 from flask import Blueprint, abort, flash, jsonify, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from engine import Conflict, FormInvalid, Invalid, NotAllowed, StaleVersion, TadachiError
-from webui.errors import status_of
+from engine import Conflict, DiagramFault, FormInvalid, Invalid, NotAllowed, StaleVersion, TadachiError
+from webui.errors import status_of, text_of
 from webui.incoming import (
     Answers,
     chosen_seat,
@@ -63,7 +63,9 @@ def _again(
     if isinstance(error, Conflict) and not isinstance(error, StaleVersion):
         return _someone_was_faster(task_id, error, answers or {}, typed or {})
     fields = error.fields if isinstance(error, FormInvalid) else {}
-    return _page(task_id, status=status, answers=answers, errors=fields, problem="" if fields else error.text, typed=typed, opened=opened)
+    return _page(
+        task_id, status=status, answers=answers, errors=fields, problem="" if fields else text_of(error), typed=typed, opened=opened
+    )
 
 
 def _someone_was_faster(task_id: int, error: Conflict, answers: Answers, typed: dict[str, str]) -> tuple[str, int]:
@@ -93,7 +95,7 @@ def complete(task_id: int) -> Any:
             if case_id is not None:
                 for file in files:
                     work.attach(case_id, file.name, file.data, task_id=task_id)
-    except (Invalid, NotAllowed, Conflict) as error:
+    except (Invalid, NotAllowed, Conflict, DiagramFault) as error:
         return _again(task_id, error, answers=answers)
     return _done("処理を完了しました。次に進んだ先は、下の「いま誰のところにあるか」で確かめられます。", case_id)
 
@@ -109,9 +111,9 @@ def preview(task_id: int) -> Any:
     answers = posted_answers()
     try:
         foreseen = engine().preview(viewer(), task_id, answers)
-    except (Invalid, NotAllowed, Conflict) as error:
+    except (Invalid, NotAllowed, Conflict, DiagramFault) as error:
         if "HX-Request" in request.headers:
-            return render_template("part_foreseen.html", foreseen=None, problem=error.text), 200  # htmx swaps only successful answers
+            return render_template("part_foreseen.html", foreseen=None, problem=text_of(error)), 200  # htmx swaps only successful answers
         return _again(task_id, error, answers=answers)
     if "HX-Request" in request.headers:
         return render_template("part_foreseen.html", foreseen=foreseen, problem="")
@@ -160,7 +162,7 @@ def attach(task_id: int) -> Any:
                 work.attach(case_id, file.name, file.data, task_id=task_id)
         if any(answers.values()):
             engine().save_draft(viewer(), f"task:{task_id}", answers)
-    except (Invalid, NotAllowed, Conflict) as error:
+    except (Invalid, NotAllowed, Conflict, DiagramFault) as error:
         return _again(task_id, error, answers=answers)
     flash(f"{len(files)}件のファイルを添付しました。", "success")
     return redirect(url_for("tasks.show", task_id=task_id, _anchor="attachments"), 303)
@@ -199,6 +201,6 @@ def send_back(task_id: int) -> Any:
             raise FormInvalid({"_to": "差戻し先を選んでください。"})
         with engine().work(by=person(), seat=chosen_seat()) as work:
             work.send_back(task_id, reason, to=target)
-    except (Invalid, NotAllowed, Conflict) as error:
+    except (Invalid, NotAllowed, Conflict, DiagramFault) as error:
         return _again(task_id, error, typed={"_reason": reason, "_to": target}, opened="send-back")
     return _done("差し戻しました。理由は相手の画面と履歴に表示されます。", case_id)

@@ -11,6 +11,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+#: Calls measured together where one is too short to measure.
+BATCH = 10
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -41,8 +44,7 @@ class Sizes:
 
     steps: int = 200
     requests: int = 150
-    acts: int = 2_000
-    repeats: int = 9
+    acts: int = 10_000
     rounds: int = 3_000
     round_samples: int = 50
     tasks: int = 20_000
@@ -58,7 +60,7 @@ class Sizes:
     @classmethod
     def tiny(cls) -> Sizes:
         """Just enough to run every line."""
-        return cls(steps=2, requests=2, acts=2, repeats=2, rounds=8, round_samples=2, tasks=60, people=400, timers=20, pages=2)
+        return cls(steps=2, requests=2, acts=2, rounds=8, round_samples=2, tasks=60, people=400, timers=20, pages=2)
 
 
 @dataclass
@@ -109,15 +111,16 @@ def statements_of(database: sa.Engine) -> Iterator[list[str]]:
         sa.event.remove(database, "before_cursor_execute", keep)
 
 
-def microseconds(*functions: Callable[[], object], times: int, repeats: int) -> list[float]:
-    """Median µs of a call of each function; they take turns, so that what else the machine does meets all alike."""
+def microseconds(*functions: Callable[[], object], times: int) -> list[float]:
+    """Median µs of a call of each function, over short batches that take turns: what else the machine does meets all alike, and few batches."""
+    batch = min(BATCH, times)
     found: list[list[float]] = [[] for _ in functions]
-    for _ in range(repeats):
+    for _ in range(max(2, times // batch)):
         for samples, function in zip(found, functions, strict=True):
             since = time.perf_counter_ns()
-            for _ in range(times):
+            for _ in range(batch):
                 function()
-            samples.append((time.perf_counter_ns() - since) / times / 1e3)
+            samples.append((time.perf_counter_ns() - since) / batch / 1e3)
     return [statistics.median(samples) for samples in found]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.driver import Site, make_office, serve
+from tests.browser.driver import BusyOffice, Site, make_busy, make_office, serve
 
 expect.set_options(timeout=10_000)
 
@@ -25,4 +25,17 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def site(office: Path, tmp_path: Path) -> Iterator[Site]:
     """The application on a copy of the office, on Monday 16 November 2026, 10:00."""
     with serve(office, tmp_path) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def busy_office(office: Path, tmp_path_factory: pytest.TempPathFactory) -> BusyOffice:
+    """The office in the middle of R5-6: persons are being told, the final report is being prepared."""
+    return make_busy(office, tmp_path_factory.mktemp("busy"))
+
+
+@pytest.fixture
+def busy(busy_office: BusyOffice, tmp_path: Path) -> Iterator[Site]:
+    """The application on a copy of that office, at the instant it was left."""
+    with serve(busy_office.file, tmp_path, busy_office.at) as served:
         yield served

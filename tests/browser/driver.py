@@ -79,6 +79,24 @@ def serve(office: Path, folder: Path, starts: datetime = MONDAY) -> Iterator[Sit
         engine.close()
 
 
+@dataclasses.dataclass(frozen=True)
+class BusyOffice:
+    """A database with a case under way (and one closed), and the instant at which it stands."""
+
+    file: Path
+    at: datetime
+    case: int
+
+
+def make_busy(office: Path, folder: Path) -> BusyOffice:
+    """Play one case to its end and R5-6 to the notices, without a browser."""
+    with serve(office, folder) as site:
+        Player(site.engine, site.clock, "isa").play(load_scenario(SCENARIOS / "incident_r4-1.yaml"))
+        case = Player(site.engine, site.clock, "isa").play(load_scenario(SCENARIOS / "incident_r5-6.yaml"), until="notice")
+        at = site.clock.now()
+    return BusyOffice(folder / "browser.sqlite", at, case)
+
+
 # ---------------------------------------------------------------- people
 
 

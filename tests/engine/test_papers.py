@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from engine import papers
+from engine import paper_templates, papers
 from engine.errors import NotFound, OrganisationBroken
 from engine.views import CaseHead, ClockShown, Event
 
@@ -398,14 +398,14 @@ def test_a_running_clock_offers_the_report_and_every_offer_can_be_made() -> None
 # ---------------------------------------------------------------- hostile and broken values
 
 
-@pytest.mark.parametrize("paper_id", papers.PAPER_IDS)
+@pytest.mark.parametrize("paper_id", paper_templates.PAPER_IDS)
 @pytest.mark.parametrize(
     "value",
     [None, "", [], {}, True, 3.5, -1, "x" * 4000, "\x00\x1b\u202e\ud800", "{office} {0} {nothing}", {"a": [1]}, [None, {"b": 2}], {1, 2}],
 )
 def test_no_fact_breaks_a_paper(paper_id: str, value: Any) -> None:
     names = [
-        *papers.ITEMS, "event", "holds", "mynumber", "count", "count_max", "rule43", "mn_rule2", "unknown", "mn_system", "occurred_at", "discovered_at",
+        *paper_templates.ITEMS, "event", "holds", "mynumber", "count", "count_max", "rule43", "mn_rule2", "unknown", "mn_system", "occurred_at", "discovered_at",
         "persons", "notify", "grave", "grave_reasons", "contractor", "preliminary_receipt", "final_submitted_on", "withdraw_reason", "appi68",
     ]  # fmt: skip
     for facts in (dict.fromkeys(names, value), *({**WHOLE, name: value} for name in names)):
@@ -446,14 +446,14 @@ def test_an_office_replaces_a_paper_and_adds_words(office: Path) -> None:
         'name = "通知書"\nlayout = "letter"\n[[addressee]]\ntext = "{person}"\n[[section]]\ntext = ["電話 00-0000-0000"]\n'
     )
     (office / "papers" / "words.toml").write_text('not_yet = ["謎"]\n[event]\nleak = "流出"\n')
-    templates = papers.load_templates(office)
+    templates = paper_templates.load_templates(office)
     assert dict(papers.offered(LEAK, (), templates))["notice_letter"] == "通知書"
     own = SimpleNamespace(name="機関", head_title="長", folder=office)
     paper = make("notice_letter", {**WHOLE, "persons": PERSONS}, organisation=own, index=0)
     assert (paper.title, paper.sections[0].lines) == ("通知書", ("電話 00-0000-0000",))
     report = make(facts={**WHOLE, "event": "leak", "item_cause": "謎"}, organisation=own)
     assert row(report, "事態の別") == "流出" and report.kind == "preliminary"
-    assert papers.office_templates().words["event"]["leak"] == "漏えい"
+    assert paper_templates.office_templates().words["event"]["leak"] == "漏えい"
 
 
 @pytest.mark.parametrize(
@@ -482,7 +482,7 @@ def test_an_office_replaces_a_paper_and_adds_words(office: Path) -> None:
 def test_a_wrong_template_is_refused_naming_file_and_fault(office: Path, file: str, body: str, rule: str, said: str) -> None:
     (office / "papers" / file).write_text(body, encoding="utf-8")
     with pytest.raises(OrganisationBroken) as refused:
-        papers.load_templates(office)
+        paper_templates.load_templates(office)
     found = [finding for finding in refused.value.findings if finding.rule == rule]
     assert [finding.file for finding in found] == [f"office/papers/{file}"]
     assert said in found[0].message
@@ -490,31 +490,31 @@ def test_a_wrong_template_is_refused_naming_file_and_fault(office: Path, file: s
 
 
 def test_every_placeholder_and_condition_can_be_used(office: Path) -> None:
-    rows = "".join(f'[[section]]\nheading = "{name}"\ntext = ["{{{name}}}"]\n' for name in sorted(papers.PLACEHOLDERS))
+    rows = "".join(f'[[section]]\nheading = "{name}"\ntext = ["{{{name}}}"]\n' for name in sorted(paper_templates.PLACEHOLDERS))
     conditions = "".join(
         f'[[note]]\ntext = "{name}"\nwhen = ["{name}"]\n[[note]]\ntext = "{name}"\nwhen = ["not {name}"]\n'
-        for name in sorted(papers.CONDITIONS)
+        for name in sorted(paper_templates.CONDITIONS)
     )
     (office / "papers" / "withdrawal.toml").write_text(f'name = "x"\n{conditions}{rows}', encoding="utf-8")
     paper = make("withdrawal", organisation=SimpleNamespace(name="機関", head_title="長", folder=office))
-    assert {section.heading for section in paper.sections} == papers.PLACEHOLDERS
-    assert sorted(paper.notes) == sorted(papers.CONDITIONS)
+    assert {section.heading for section in paper.sections} == paper_templates.PLACEHOLDERS
+    assert sorted(paper.notes) == sorted(paper_templates.CONDITIONS)
 
 
 def test_a_file_that_is_no_text_is_refused(office: Path) -> None:
     (office / "papers" / "withdrawal.toml").write_bytes("name = '取下げ'".encode("cp932"))
     with pytest.raises(OrganisationBroken, match="UTF-8"):
-        papers.load_templates(office)
+        paper_templates.load_templates(office)
 
 
 def test_a_missing_common_template_is_named(tmp_path: Path) -> None:
-    shutil.copytree(papers.COMMON / "papers", tmp_path / "papers")
+    shutil.copytree(paper_templates.COMMON / "papers", tmp_path / "papers")
     (tmp_path / "papers" / "withdrawal.toml").unlink()
     with pytest.raises(OrganisationBroken, match=r"withdrawal\.toml"):
-        papers.load_templates(None, tmp_path)
+        paper_templates.load_templates(None, tmp_path)
 
 
 def test_words_of_a_doubt_are_data_and_complete() -> None:
-    words = papers.office_templates().words
+    words = paper_templates.office_templates().words
     assert set(words["rule43"]) == {"1", "2", "3", "4", "5"} and set(words["mn_rule2"]) == {"1", "2", "3", "4"}
     assert set(words["event"]) == {"leak", "loss", "damage", "illegal_use", "illegal_provision", "rule_violation", "other"}

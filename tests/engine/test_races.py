@@ -33,7 +33,7 @@ def test_of_two_simultaneous_completions_one_wins_and_the_other_is_told_who_was_
         assert sorted(type(result) for result in results if result) == [AlreadyDone], results
         winner = results.index(None)
         lost = next(result for result in results if result)
-        assert f"person{winner}さん" in lost.text and "2026-11-16 10:00" in lost.text
+        assert f"person{winner}さん" in lost.text and "11月16日（月） 10:00" in lost.text
         done = both.history(case_id, "task.completed")
         assert [row["person"] for row in done] == [f"person{winner}"]
         assert both.facts(case_id)["opinion"] == f"{winner}の意見"

@@ -158,7 +158,7 @@ def test_claiming_and_completing_what_a_colleague_has_claimed(world: World, task
         work.claim(task)
     for number, (verb, args) in enumerate(TASK_VERBS, 1):
         error = refused(world, AlreadyClaimed, doing(world, "colleague", None, verb, task, *args), rows=number)
-        assert error.text == "この処理は 2026-11-16 10:00 に 第一課 保護管理者さん が引き受けています。"
+        assert error.text == "この処理は 2026年11月16日（月） 10:00 に 第一課 保護管理者さん が引き受けています。"
 
 
 def test_releasing_what_nobody_claimed(world: World, task: int) -> None:
@@ -223,7 +223,9 @@ def test_ten_thousand_fields_and_a_megabyte(world: World, task: int) -> None:
 
 
 def test_several_wrong_fields_are_all_told(world: World, task: int) -> None:
-    error = refused(world, FormInvalid, doing(world, "protection_manager.a", None, "complete", task, {"amount": "x", "kind": "z", "extra": 1}))
+    error = refused(
+        world, FormInvalid, doing(world, "protection_manager.a", None, "complete", task, {"amount": "x", "kind": "z", "extra": 1})
+    )
     assert isinstance(error, FormInvalid)
     assert set(error.fields) == {"opinion", "amount", "kind", "extra"}
 
@@ -274,7 +276,7 @@ def test_a_finished_task(world: World, case: int, task: int) -> None:
     world.complete(case, "review", opinion="よい")
     for number, (verb, args) in enumerate(TASK_VERBS, 1):
         error = refused(world, AlreadyDone, doing(world, "protection_manager.a", None, verb, task, *args), rows=number)
-        assert "2026-11-16 10:00 に 第一課 保護管理者さん が完了" in error.text
+        assert "2026年11月16日（月） 10:00 に 第一課 保護管理者さん が完了" in error.text
 
 
 def test_a_cancelled_task_and_a_closed_case(world: World) -> None:
@@ -283,7 +285,13 @@ def test_a_cancelled_task_and_a_closed_case(world: World) -> None:
     with world.acting(STAFF) as work:
         work.withdraw(case, "やめる")
     for number, (verb, args) in enumerate(TASK_VERBS, 1):
-        refused(world, TaskClosed, doing(world, "protection_manager.a", None, verb, task, *args), says="2026-11-16 10:00 に不要", rows=number)
+        refused(
+            world,
+            TaskClosed,
+            doing(world, "protection_manager.a", None, verb, task, *args),
+            says="2026年11月16日（月） 10:00 に不要",
+            rows=number,
+        )
     refused(world, CaseClosed, doing(world, "staff.a", None, "withdraw", case, "もう一度"), rows=5)
     refused(world, CaseClosed, doing(world, "protection_manager.a", None, "act", case, "amend", {}), rows=6)
 
@@ -388,7 +396,6 @@ def test_refusals_look_the_same_on_postgresql(on_postgresql: World) -> None:
     world = on_postgresql
     case = world.start("clock", duty="no")
     task = world.task(case, "prepare")["id"]
-    rows = 0
     tries: list[tuple[type[TadachiError], Callable[[], Any]]] = [
         (TaskNotFound, doing(world, "protection_manager.a", None, "complete", HUGE, {})),
         (TaskNotFound, doing(world, "protection_manager.a", None, "complete", 2**63, {})),
@@ -402,8 +409,7 @@ def test_refusals_look_the_same_on_postgresql(on_postgresql: World) -> None:
         (FormInvalid, doing(world, "protection_manager.a", None, "complete", task, {"x\x00": "1", "\ud800": "2"})),
         (TaskNotFound, doing(world, "protection_manager.a", None, "attach", case, "a.txt", b"x", task_id=HUGE)),
     ]  # fmt: skip
-    for kind, do in tries:
-        rows += 1
+    for rows, (kind, do) in enumerate(tries, 1):
         refused(world, kind, do, rows=rows)
     for person in ("a\x00b", "\ud800", "x" * 5_000):
         with pytest.raises(PersonNotFound):

@@ -31,7 +31,9 @@ def test_durations_keep_japanese_civil_time(text: str, due: str) -> None:
     assert add_duration(text, START) == at(due)
 
 
-@pytest.mark.parametrize("text", ["", "P", "PT", "P0D", "PT0S", "-P1D", "P1.5D", "1D", "P99999999999Y", "P99999999999D", "P8000Y", "1 day", "P1D "])
+@pytest.mark.parametrize(
+    "text", ["", "P", "PT", "P0D", "PT0S", "-P1D", "P1.5D", "1D", "P99999999999Y", "P99999999999D", "P8000Y", "1 day", "P1D "]
+)
 def test_what_is_no_duration(text: str) -> None:
     assert add_duration(text, START) is None
 
@@ -72,4 +74,6 @@ def test_the_next_round_is_on_the_beat_and_in_the_future(minutes: int) -> None:
 def test_a_round_that_says_never_or_the_past_ends() -> None:
     expression = Timer("cycle", "fact", False)
     assert next_round(expression, START, START, lambda _text: None) is None
-    assert next_round(expression, START, START + timedelta(days=1), lambda _text: "2020-01-01") is not None, "and does not go round for ever"
+    assert next_round(expression, START, START + timedelta(days=1), lambda _text: "2020-01-01") is not None, (
+        "and does not go round for ever"
+    )

@@ -21,7 +21,13 @@ def tags(world: World, case_id: int) -> list[str]:
 def test_starting_numbers_the_case_opens_the_first_step_and_records_it(both: World) -> None:
     case_id = both.start("approval", amount="１，２００")
     case = both.case(case_id)
-    assert (case["number"], case["state"], case["version"], case["reporter"], case["owning_unit"]) == ("案R8-0001", "open", 1, "staff.a", "a")
+    assert (case["number"], case["state"], case["version"], case["reporter"], case["owning_unit"]) == (
+        "案R8-0001",
+        "open",
+        1,
+        "staff.a",
+        "a",
+    )
     assert case["title"] == "鍵付き書庫の点検で山田太郎の書類を見つけた"
     assert both.facts(case_id)["amount"] == 1200
     task = both.task(case_id, "review")
@@ -91,7 +97,12 @@ def test_completing_writes_the_facts_the_record_and_the_next_step(both: World) -
     both.clock.advance(minutes=7)
     both.complete(case_id, "review", opinion="適当と認める", amount="7")
     done = both.rows("task", id=task["id"])[0]
-    assert (done["state"], done["closed_by"], done["closed_seat"], done["closed_at"]) == ("done", "protection_manager.a", MANAGER, both.clock.now())
+    assert (done["state"], done["closed_by"], done["closed_seat"], done["closed_at"]) == (
+        "done",
+        "protection_manager.a",
+        MANAGER,
+        both.clock.now(),
+    )
     assert both.waits(case_id) == ["approve"]
     row = both.history(case_id, "task.completed")[0]
     assert (row["node"], row["clause"], row["seat"], row["task_id"]) == ("review", "C-2", MANAGER, task["id"])

@@ -290,7 +290,7 @@ class Office(World):
         return {name: today if value == "@today" else value for name, value in answers.items()}
 
 
-_COMPILED: dict[str, Any] = {}
+_COMPILED: dict[tuple[Any, ...], Any] = {}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -298,8 +298,8 @@ def compiled_once() -> Iterator[None]:
     """What is compiled from the same files is the same and never changes: compile it once, not for every engine."""
     original = definitions.compile_bundle
 
-    def once(process_id: str, files: Mapping[str, str]) -> Any:
-        key = process_id + json.dumps(dict(files), sort_keys=True)
+    def once(process_id: str, files: Mapping[str, Any]) -> Any:
+        key = (process_id, *sorted(files.items()))
         if key not in _COMPILED:
             _COMPILED[key] = original(process_id, files)
         return _COMPILED[key]

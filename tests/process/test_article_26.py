@@ -138,6 +138,18 @@ def test_who_cannot_be_reached_is_served_by_a_substitute_measure(incident: Case,
 
 
 @pytest.mark.article("LAW-68-2")
+def test_the_order_of_work_leaves_no_notice_unrecorded(staff: Official) -> None:
+    """番号法により先に本人へ知らせ、その後で個人情報保護法の通知の義務も確かになっても、終結できる。"""
+    case = staff.reports(holds=["pi", "mynumber"], malicious="yes")
+    case.goes_on(leaving=("contain_at_once",))
+    assert (case.facts["appi68"], case.facts["mn294"]) == ("review", "yes")
+    assert "notify_person" in case.completed()
+    case.goes_on()
+    assert case.outcome == "終結"
+    assert (case.duties["LAW-68-2"], case.duties["MN-29-4-2"]) == ("done", "done")
+
+
+@pytest.mark.article("LAW-68-2")
 def test_each_of_twelve_persons_has_a_step_and_a_result(staff: Official, manager: Official, division: Official) -> None:
     """本人が12人なら、一人に一つの処理が立つ。全員の結果が残るまで、通知は終わらない。"""
     case = staff.reports(count=12)

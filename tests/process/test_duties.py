@@ -101,7 +101,7 @@ def test_the_grounds_of_rule_43_combine_by_kleene(answers: tuple[str, str, str])
 
 
 @pytest.mark.article("RULE-43")
-@pytest.mark.parametrize(("encrypted", "key_safe"), list(itertools.product(ANSWERS, repeat=2)), ids="-".join)
+@pytest.mark.parametrize(("encrypted", "key_safe"), list(itertools.product(ANSWERS, repeat=2)))
 def test_only_encryption_with_a_safe_key_shields(encrypted: str, key_safe: str) -> None:
     """高度な暗号化は、復号の鍵も守られていると分かっているときだけ、報告を要しない理由になる。"""
     duty = {"yes": "no", "no": "yes", "unknown": "review"}[every(encrypted, key_safe)]
@@ -184,7 +184,7 @@ def test_the_wide_and_the_narrow_term(held: tuple[bool, bool, bool]) -> None:
 
 
 @pytest.mark.article("LAW-68-2")
-@pytest.mark.parametrize(("nd78", "contact"), list(itertools.product(ANSWERS, ("yes", "no"))), ids="-".join)
+@pytest.mark.parametrize(("nd78", "contact"), list(itertools.product(ANSWERS, ("yes", "no"))))
 def test_how_the_person_is_told(nd78: str, contact: str) -> None:
     """不開示情報なら通知しない、確かめる前なら確かめる、連絡できなければ代わりの措置。番号法には不開示情報の例外が無い。"""
     law = judged(sensitive="yes", nd78=nd78, contact=contact)["notify"]

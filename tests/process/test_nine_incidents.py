@@ -150,6 +150,7 @@ def test_r5_6_a_grave_case_goes_up_within_the_hour_and_is_still_investigated(off
     assert done.index("check_article_78") < done.index("register_persons") < done.index("notify_person")
     assert (done.count("report_to_general"), done.count("report_grave_to_general"), done.count("supplement")) == (1, 1, 1)
     assert case.duties["ISA-25-3b"] == "done"
+    assert case.facts["supplemented_on"] == "2023-10-16"
 
 
 def test_r5_7_the_approver_can_have_the_paper_completed(office: Office) -> None:

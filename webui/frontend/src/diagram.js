@@ -134,12 +134,14 @@ class Diagram {
 
   zoom(factor) {
     const scale = Math.min(Math.max(this.canvas.zoom() * factor, 0.2), 4);
+    if (!Number.isFinite(scale) || !this.stage.clientWidth) return;
     this.canvas.zoom(scale, { x: this.stage.clientWidth / 2, y: this.stage.clientHeight / 2 });
   }
 
   // The stage gets the height the diagram needs; where the whole would be too small to read, the current step is shown instead.
   fit() {
     this.width = this.stage.clientWidth;
+    if (!this.width) return; // not laid out (a closed <details>, a hidden tab): the observer calls again when it is
     const { inner } = this.canvas.viewbox();
     const scale = Math.min(1, this.width / (inner.width + 48));
     const needed = (inner.height + 64) * (scale < LEGIBLE ? LEGIBLE + 0.15 : scale) + 24; // room for the mark of bpmn.io
@@ -167,6 +169,7 @@ class Diagram {
   centre(x, y, scale) {
     const width = this.stage.clientWidth / scale;
     const height = this.stage.clientHeight / scale;
+    if (![x, y, width, height].every(Number.isFinite) || width <= 0 || height <= 0) return; // no size, or an empty diagram
     this.canvas.viewbox({ x: x - width / 2, y: y - height / 2, width, height });
   }
 }
