@@ -44,6 +44,10 @@ from engine.views import (
 from engine.work import japanese
 
 
+#: How much of the course a step's own page shows; the case's page has all of it.
+RECENT = 30
+
+
 class CaseReader:
     """Reads cases for one viewer over one connection."""
 
@@ -153,11 +157,15 @@ class CaseReader:
             for row in rows
         )
 
-    def timeline(self, case: OpenCase, merged: Sequence[int] = ()) -> tuple[Event, ...]:
-        """History in words, oldest first; the rows of cases merged into this one stand among them."""
-        rows = self._connection.execute(
-            sa.select(history).where(history.c.case_id.in_([case.id, *merged])).order_by(history.c.at, history.c.id)
-        ).mappings().all()  # fmt: skip
+    def timeline(self, case: OpenCase, merged: Sequence[int] = (), newest: int | None = None) -> tuple[Event, ...]:
+        """History in words, oldest first; the rows of cases merged into this one stand among them.
+
+        Args:
+            newest: only so many of the newest rows; a step's page stays fast however often the case was sent back.
+        """
+        query = sa.select(history).where(history.c.case_id.in_([case.id, *merged]))
+        query = query.order_by(history.c.at.desc(), history.c.id.desc()).limit(newest)
+        rows = self._connection.execute(query).mappings().all()[::-1]
         names = people.names(self._connection, {row["person"] for row in rows})
         specs = {spec.id: spec for node in case.definition.net.nodes for spec in node.form}
         return tuple(self._event(row, names, specs, case) for row in rows)
@@ -420,7 +428,7 @@ class CaseReader:
             clocks=self.clocks(case.id),
             attachments=self.attachments(case.id),
             papers=self.papers(case, node, local),
-            timeline=self.timeline(case),
+            timeline=self.timeline(case, newest=RECENT),
             draft_saved_at=draft_at if answers is None else None,
             state=row["state"],
             closed_text=self._closed_text(row),

@@ -64,9 +64,10 @@ def chromium() -> Iterator[Browser]:
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     if program is None:
         sys.exit("chromium was not found (Debian: apt-get install chromium)")
-    flags = CHROMIUM_FLAGS + (["--no-sandbox"] if os.geteuid() == 0 else [])
+    flags = [*CHROMIUM_FLAGS, "--lang=ja-JP", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+    language = {**os.environ, "LANG": "ja_JP.UTF-8", "LANGUAGE": "ja"}  # how the browser itself writes dates in its inputs
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, headless=True, args=flags)
+        browser = playwright.chromium.launch(executable_path=program, headless=True, args=flags, env=language)
         yield browser
         browser.close()
 
@@ -108,15 +109,16 @@ class Camera:
         start = max(0, int(_box(top)["y"]) - MARGIN) if top is not None else 0
         end = int(_box(bottom)["y"] + _box(bottom)["height"]) + MARGIN if bottom is not None else start + (height or full)
         clip = {"x": 0, "y": start, "width": wide, "height": min(end, full) - start}
-        self._keep(name, page.screenshot(clip=clip, full_page=True))  # type: ignore[arg-type]
+        self._keep(name, Image.open(io.BytesIO(page.screenshot(clip=clip, full_page=True))))  # type: ignore[arg-type]
 
-    def take_part(self, name: str, part: Locator) -> None:
-        """Keep one element alone."""
-        self._keep(name, part.screenshot())
+    def take_part(self, name: str, part: Locator, height: int = 0) -> None:
+        """Keep one element alone, or its upper part."""
+        picture = Image.open(io.BytesIO(part.screenshot()))
+        self._keep(name, picture.crop((0, 0, picture.width, min(height or picture.height, picture.height))))
 
-    def _keep(self, name: str, png: bytes) -> None:
+    def _keep(self, name: str, picture: Image.Image) -> None:
         """Store a picture with as many colours as fit under the limit."""
-        picture = Image.open(io.BytesIO(png)).convert("RGB")
+        picture = picture.convert("RGB")
         for colours in COLOURS:
             small = io.BytesIO()
             picture.quantize(colours, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
@@ -195,9 +197,6 @@ SUMMARY = "窓口で、別の申請人の在留カードの写しを渡した\n�
 def report(camera: Camera) -> None:
     """Reporting in under a minute, at the desk and on a telephone, and what the reporter is told."""
     answers = {"item_summary": SUMMARY, "known_at": "2026-11-18T11:00", "owning_unit": "adjudication"}
-    page = camera.at(STAFF, "/report/isa_incident", TELEPHONE)
-    fill_in(page.locator("form[data-draft]"), answers)
-    camera.take("report-390", page, bottom=page.locator('[data-field="owning_unit"]'))
     page = camera.at(STAFF, "/report/isa_incident")
     form = page.locator("form[data-draft]")
     fill_in(form, answers)
@@ -205,6 +204,9 @@ def report(camera: Camera) -> None:
     form.get_by_role("button", name="報告する").click()
     page.locator("h1", has_text="報告を受け付けました").wait_for()
     camera.take("started", page, bottom=page.locator("main .button-row"))
+    page = camera.at(STAFF, "/report/isa_incident", TELEPHONE)
+    fill_in(page.locator("form[data-draft]"), answers)
+    camera.take("report-390", page, bottom=page.locator('[data-field="owning_unit"]'))
 
 
 def case(camera: Camera) -> None:
@@ -212,8 +214,8 @@ def case(camera: Camera) -> None:
     path = camera.case_path(GENERAL, INCIDENT)
     page = camera.at(GENERAL, path)
     page.locator(".diagram svg").first.wait_for()
-    camera.take("case", page, height=1180)
-    camera.take_part("duties", page.locator("section[aria-labelledby=duties-title]"))
+    camera.take("case", page, bottom=page.locator(".diagram").first)
+    camera.take_part("duties", page.locator("section[aria-labelledby=duties-title]"), height=980)
     page = camera.at(GENERAL, f"{path}/diagram")
     page.locator(".diagram svg").first.wait_for()
     camera.take("diagram", page, bottom=page.locator(".diagram"))
