@@ -43,7 +43,6 @@ from engine.views import (
 )
 from engine.work import japanese
 
-
 #: How much of the course a step's own page shows; the case's page has all of it.
 RECENT = 30
 

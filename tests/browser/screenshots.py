@@ -60,12 +60,12 @@ def demonstration(folder: Path) -> Iterator[tuple[Engine, str]]:
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """The system's Chromium."""
+    """The system's Chromium; it writes dates in its inputs the Japanese way where its language files are installed (chromium-l10n)."""
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     if program is None:
         sys.exit("chromium was not found (Debian: apt-get install chromium)")
     flags = [*CHROMIUM_FLAGS, "--lang=ja-JP", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
-    language = {**os.environ, "LANG": "ja_JP.UTF-8", "LANGUAGE": "ja"}  # how the browser itself writes dates in its inputs
+    language = {**os.environ, "LANG": "ja_JP.UTF-8", "LANGUAGE": "ja"}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, headless=True, args=flags, env=language)
         yield browser
@@ -224,7 +224,7 @@ def case(camera: Camera) -> None:
 def paper(camera: Camera) -> None:
     """The report to the Commission, made from the case."""
     page = camera.at(DESK_OFFICER, camera.task_path(DESK_OFFICER, "速報の作成"))
-    page.locator("section[aria-labelledby=papers-title] a").first.click()
+    page.locator('a[href$="/papers/commission_report"]').first.click()
     page.locator("article.paper").wait_for()
     camera.take("paper", page, height=1000)
 

@@ -113,7 +113,14 @@ def test_refusals_are_sentences_with_a_status(office: Run) -> None:
     assert refused.exit_code == 1
     for word in ("概要", "情報を管理する課室"):
         assert word in refused.stderr
-    filled = ("--set", "item_summary=封筒の入れ違い", "--set", "owning_unit=adjudication", "--set", f"known_at={datetime.now(JST):%Y-%m-%d %H:%M}")
+    filled = (
+        "--set",
+        "item_summary=封筒の入れ違い",
+        "--set",
+        "owning_unit=adjudication",
+        "--set",
+        f"known_at={datetime.now(JST):%Y-%m-%d %H:%M}",
+    )
     head = as_json(office(*report, *filled, "--json"))
     mine = as_json(office("tasks", "--as", "protection_manager.adjudication", "--json"))
     task = str(mine[0]["task_id"])
@@ -219,7 +226,9 @@ def test_case_r5_6_runs_from_the_first_report_to_closing_by_commands_alone(offic
     page = as_json(office("show", number, "--as", reporter, "--json"))
     assert page["head"]["outcome"] == "終結"
     assert page["head"]["unit"] == unit
-    assert {"protection_manager", "division_protection_manager", "general_protection_manager", "commissioner", "commission_desk"} <= set(lanes)
+    assert {"protection_manager", "division_protection_manager", "general_protection_manager", "commissioner", "commission_desk"} <= set(
+        lanes
+    )
     assert all(duty["state"] in ("done", "not_applicable") for duty in page["duties"])
     assert office("audit", "verify").exit_code == 0
     engine.close()
