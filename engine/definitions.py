@@ -18,6 +18,7 @@ from engine.errors import DefinitionRefused, Finding, ProcessNotFound
 from engine.model import definition
 from engine.net import Kind, Net, Node
 from engine.organisation import Organisation
+from engine.paper_templates import PAPER_IDS
 
 #: Facts the engine itself keeps; no form may declare them.
 ENGINE_FACTS = frozenset({"reporter", "reporting_unit", "reported_at"})
@@ -111,6 +112,9 @@ def check(net: Net, decisions: Mapping[str, Decision], organisation: Organisatio
             yield Finding("clock_unknown", f"期限「{deadline}」は rules.toml にありません。", node.id, node.source)
         if node.decision and node.decision not in decisions:
             yield Finding("decision_unknown", f"決定表「{node.decision}」がありません。", node.id, node.source)
+        paper, _, index = node.properties.get("paper", "").partition(":")
+        if paper and (paper not in PAPER_IDS or (index and not index.isdecimal())):
+            yield Finding("paper_unknown", f"書面「{node.properties['paper']}」はありません（{'、'.join(PAPER_IDS)}）。", node.id, node.source)
         for field in node.form:
             if field.id in derived:
                 yield Finding("derived_fact", f"「{field.id}」は決定表が計算する値なので、入力項目にできません。", node.id, node.source)

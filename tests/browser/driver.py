@@ -274,7 +274,7 @@ class BrowserPlayer(Player):
             expect(page.locator(".alert-success")).to_contain_text("操作を記録しました")
         elif verb == "note":
             page.get_by_role("link", name="メモを残す").first.click()
-            page.get_by_label("メモ").fill(step["note"])
+            page.get_by_role("textbox", name="メモ").fill(step["note"])
             page.get_by_role("button", name="経過に追加する").click()
             expect(page.locator(".alert-success")).to_contain_text("メモを経過に追加しました")
         else:

@@ -109,7 +109,7 @@ class Case:
             shown = page.locator(".clock", has=page.locator(".clock-name", has_text=name))
             expect(shown).to_contain_text("期限内に済")
             expect(shown).to_contain_text(f"提出 {day}")
-        told = [text.strip() for text in page.locator(".timeline-text").all_text_contents()]
+        told = [text.strip() for text in page.locator(".timeline-text, .timeline .changes li").all_text_contents()]
         done = Counter(found[1] for text in told if (found := re.match(r"「(.*)」を完了しました", text)))
         assert done == Counter(self.player.completed)
         assert not any("認められませんでした" in text for text in told)
@@ -161,7 +161,7 @@ def test_r5_6_mail_to_a_foreign_mission_grave_at_once(site: Site, page_at: Calla
     for text in (*NINE, "個情委追完第2023-1162号", "公表しない。"):
         assert squeezed(text) in pdf
     letter = case.officials.at(GENERAL, f"/cases/{case.id}/papers/notice_letter?index=1")
-    expect(letter.locator(".paper-addressee")).to_have_text("申請人E 様")
+    expect(letter.locator(".paper").get_by_text("申請人E 様", exact=True)).to_be_visible()
     assert "申請人D" not in letter.locator(".paper").inner_text()
     assert squeezed("申請人E 様") in squeezed(pdf_of(letter))
 
@@ -176,7 +176,7 @@ def test_r5_5_twelve_persons_are_told_one_by_one(site: Site, page_at: Callable[.
         expect(page.locator(".paper")).to_contain_text(text)
     for index in (0, 11):
         letter = case.officials.at(GENERAL, f"/cases/{case.id}/papers/notice_letter?index={index}")
-        expect(letter.locator(".paper-addressee")).to_have_text(f"被送還者{index + 1} 様")
+        expect(letter.locator(".paper").get_by_text(f"被送還者{index + 1} 様", exact=True)).to_be_visible()
 
 
 @pytest.mark.parametrize("width", [390])

@@ -435,4 +435,4 @@ def test_the_real_office_completes_a_step_within_its_statements(isa: World) -> N
         case_id = work.start("isa_incident", answers)
     with counted(isa.engine.database) as sent:
         isa.complete(case_id, "contain_at_once", containment_done=["recall"])
-    assert len(sent) <= 20, "\n".join(sent)  # facts that move the statutory clocks cost their rows
+    assert len(sent) <= 15, "\n".join(sent)
