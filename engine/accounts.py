@@ -12,12 +12,10 @@ from argon2.exceptions import VerificationError
 
 from engine.errors import FormInvalid, Locked, SignInRefused, TadachiError
 from engine.model import person, session
+from engine.rules import PasswordRules
 
+#: For people who belong to no office yet; an office's `[password]` may ask for more.
 MINIMUM_PASSWORD = 12
-FREE_TRIES = 5
-LOCK = timedelta(minutes=15)
-IDLE = timedelta(minutes=30)
-ABSOLUTE = timedelta(hours=10)
 #: A session's last use is written at most this often: reading a page should not cost a write.
 TOUCH_EVERY = timedelta(minutes=1)
 
@@ -37,10 +35,10 @@ def _bytes(password: str) -> bytes:
     return password.encode("utf-8", "surrogatepass")
 
 
-def check_new_password(password: str, person_id: str) -> None:
+def check_new_password(password: str, person_id: str, minimum_length: int = MINIMUM_PASSWORD) -> None:
     """Raise FormInvalid unless a new password is long enough, not common, and not the id."""
-    if len(password) < MINIMUM_PASSWORD:
-        raise FormInvalid({"new": f"パスワードは{MINIMUM_PASSWORD}文字以上にしてください。"})
+    if len(password) < minimum_length:
+        raise FormInvalid({"new": f"パスワードは{minimum_length}文字以上にしてください。"})
     if len(password) > 200:
         raise FormInvalid({"new": "パスワードは200文字以内にしてください。"})
     if password.lower() in _COMMON or password == person_id or len(set(password)) < 4:
@@ -48,33 +46,34 @@ def check_new_password(password: str, person_id: str) -> None:
 
 
 def check_password(connection: sa.Connection, person_id: str, password: str, now: datetime) -> TadachiError | None:
-    """None when the password is right, otherwise the refusal; takes the same time for unknown ids.
+    """None when the password is right, otherwise the refusal; takes the same time and says the same for unknown and locked ids.
 
     Only reads: the hash takes tens of milliseconds, and no write transaction should last that long.
     """
     row = connection.execute(sa.select(person).where(person.c.id == person_id)).first()
-    if row is not None and row.locked_until is not None and row.locked_until > now:
-        return Locked(person=person_id)
     usable = row is not None and row.disabled_at is None and row.password_hash
     try:
         _hasher.verify(row.password_hash if row is not None and usable else _NOBODY, _bytes(password))
+        matches = bool(usable)
     except VerificationError:
-        return SignInRefused(person=person_id)
-    return None if usable else SignInRefused(person=person_id)
+        matches = False
+    if row is not None and row.locked_until is not None and row.locked_until > now:
+        return Locked(person=person_id)
+    return None if matches else SignInRefused(person=person_id)
 
 
-def record_sign_in(connection: sa.Connection, person_id: str, refused: TadachiError | None, now: datetime) -> None:
-    """Count a failure, lock after FREE_TRIES of them, or clear the count."""
+def record_sign_in(connection: sa.Connection, person_id: str, refused: TadachiError | None, now: datetime, rules: PasswordRules) -> None:
+    """Count a failure, lock after as many as the office allows, or clear the count."""
     mine = person.c.id == person_id
     if refused is None:
         connection.execute(person.update().where(mine, person.c.failed_sign_ins > 0).values(failed_sign_ins=0, locked_until=None))
-    elif isinstance(refused, SignInRefused):
+    elif not isinstance(refused, Locked):
         connection.execute(person.update().where(mine).values(failed_sign_ins=person.c.failed_sign_ins + 1))
-        too_many = person.c.failed_sign_ins >= FREE_TRIES
-        connection.execute(person.update().where(mine, too_many).values(failed_sign_ins=0, locked_until=now + LOCK))
+        too_many = person.c.failed_sign_ins >= rules.failures
+        connection.execute(person.update().where(mine, too_many).values(failed_sign_ins=0, locked_until=now + rules.lock))
 
 
-def change_password(connection: sa.Connection, person_id: str, old: str, new: str) -> None:
+def change_password(connection: sa.Connection, person_id: str, old: str, new: str, rules: PasswordRules) -> None:
     """Replace one's own password.
 
     Raises:
@@ -85,7 +84,7 @@ def change_password(connection: sa.Connection, person_id: str, old: str, new: st
         _hasher.verify(known or _NOBODY, _bytes(old))
     except VerificationError:
         raise FormInvalid({"old": "現在のパスワードが違います。"}) from None
-    check_new_password(new, person_id)
+    check_new_password(new, person_id, rules.minimum_length)
     connection.execute(person.update().where(person.c.id == person_id).values(password_hash=hash_password(new)))
 
 
@@ -93,21 +92,22 @@ def _key(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def open_session(connection: sa.Connection, person_id: str, now: datetime) -> str:
-    """A new session; returns the token for the cookie, of which only a hash is stored."""
+def open_session(connection: sa.Connection, person_id: str, now: datetime, idle: timedelta, absolute: timedelta) -> str:
+    """A new session that ends after lying idle, and in any case after a while; returns the cookie's token, of which only a hash is stored."""
     token = secrets.token_urlsafe(32)
-    connection.execute(session.insert().values(id=_key(token), person=person_id, created_at=now, seen_at=now))
+    values = {"id": _key(token), "person": person_id, "created_at": now, "seen_at": now}
+    connection.execute(session.insert().values(**values, idle_seconds=int(idle.total_seconds()), ends_at=now + absolute))
     return token
 
 
 def session_person(connection: sa.Connection, token: str, now: datetime) -> tuple[str, bool] | None:
     """(person id, whether the last use should be written), or None when ended, idle too long, or the account was ended."""
     row = connection.execute(
-        sa.select(session.c.person, session.c.created_at, session.c.seen_at)
+        sa.select(session.c.person, session.c.seen_at, session.c.idle_seconds, session.c.ends_at)
         .join(person, person.c.id == session.c.person)
         .where(session.c.id == _key(token), session.c.ended_at.is_(None), person.c.disabled_at.is_(None))
     ).first()
-    if row is None or now - row.seen_at > IDLE or now - row.created_at > ABSOLUTE:
+    if row is None or now - row.seen_at > timedelta(seconds=row.idle_seconds) or now > row.ends_at:
         return None
     return row.person, now - row.seen_at > TOUCH_EVERY
 

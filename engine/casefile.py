@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from engine import foresight, forms, obligations, paper_templates, papers, people, wording
+from engine import access, foresight, forms, obligations, paper_templates, papers, people, wording
 from engine.clock import civil_day
 from engine.errors import AttachmentNotFound, CaseNotFound, NotFound, ProcessNotFound, TaskNotFound
 from engine.expressions import compile_expression
@@ -88,7 +88,7 @@ class CaseReader:
     @property
     def units_to_choose(self) -> dict[str, str]:
         """unit id -> name of units that answer for information today."""
-        found = self._organisation.units_with("protection_manager", civil_day(self._viewer.at))
+        found = self._organisation.owners(civil_day(self._viewer.at))
         return {unit.id: unit.name for unit in found}
 
     # ---------------------------------------------------------------- the case page
@@ -317,14 +317,15 @@ class CaseReader:
 
     def _can_withdraw(self, case: OpenCase, head: CaseHead) -> bool:
         rule = case.definition.net.properties.get("withdraw", "never")
-        if head.state != "open" or head.reporter != self._viewer.person or rule == "never":
+        own = head.reporter == self._viewer.person
+        if head.state != "open" or not access.may_withdraw(rule, own=own, others_acted=False):
             return False
         acted = self._connection.scalar(
             sa.select(task.c.id)
             .where(task.c.case_id == case.id, task.c.closed_by.is_not(None), task.c.closed_by != self._viewer.person)
             .limit(1)
         )
-        return rule == "until_end" or acted is None
+        return access.may_withdraw(rule, own=own, others_acted=acted is not None)
 
     def _merge_seats(self, case: OpenCase) -> tuple[SeatHeld, ...]:
         for wait in case.waits():
@@ -539,7 +540,7 @@ class CaseReader:
         node = definition.net.start
         saved, saved_at = self.draft(f"start:{definition.process_id}")
         own = next((held.seat.partition("@")[2] for held in self._viewer.seats), "")
-        seat = self._organisation.resolve("protection_manager", own, civil_day(self._viewer.at)) if own else None
+        seat = self._organisation.resolve(self._organisation.owner_role, own, civil_day(self._viewer.at)) if own else None
         values: dict[str, Any] = {"known_at": self._viewer.at.isoformat(timespec="minutes")}
         if seat:
             values["owning_unit"] = own if own in self.units_to_choose else seat.partition("@")[2]

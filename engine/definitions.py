@@ -17,11 +17,14 @@ from engine.decisions import Decision
 from engine.errors import DefinitionRefused, Finding, ProcessNotFound
 from engine.model import definition
 from engine.net import Kind, Net, Node
+from engine.notices import TEMPLATES
 from engine.organisation import Organisation
 from engine.paper_templates import PAPER_IDS
 
 #: Facts the engine itself keeps; no form may declare them.
 ENGINE_FACTS = frozenset({"reporter", "reporting_unit", "reported_at"})
+#: Functions that service and send tasks may name (`engine.moves.SERVICES` has them).
+TOPICS = frozenset({"notify"})
 URGENCIES = ("at_once", "promptly", "plain")
 
 
@@ -114,10 +117,39 @@ def check(net: Net, decisions: Mapping[str, Decision], organisation: Organisatio
             yield Finding("decision_unknown", f"決定表「{node.decision}」がありません。", node.id, node.source)
         paper, _, index = node.properties.get("paper", "").partition(":")
         if paper and (paper not in PAPER_IDS or (index and not index.isdecimal())):
-            yield Finding("paper_unknown", f"書面「{node.properties['paper']}」はありません（{'、'.join(PAPER_IDS)}）。", node.id, node.source)
+            yield Finding(
+                "paper_unknown", f"書面「{node.properties['paper']}」はありません（{'、'.join(PAPER_IDS)}）。", node.id, node.source
+            )
+        yield from _check_names(net, node, organisation)
         for field in node.form:
             if field.id in derived:
                 yield Finding("derived_fact", f"「{field.id}」は決定表が計算する値なので、入力項目にできません。", node.id, node.source)
+
+
+def _check_names(net: Net, node: Node, organisation: Organisation) -> Iterator[Finding]:
+    """Elements, functions, notice templates and recorded clauses a step names: a typo must not switch a safeguard off in silence."""
+    own = node.id.removesuffix(node.element)
+    for other in _listed(node, "not_same_person_as"):
+        if own + other not in net.by_id:
+            yield Finding("element_unknown", f"not_same_person_as の「{other}」は、この図にありません。", node.id, node.source)
+    for clause in _listed(node, "records"):
+        if clause != "none" and clause not in organisation.clauses:
+            yield Finding("clause_unknown", f"records の条項「{clause}」は条項表にありません。", node.id, node.source)
+    if node.topic is None:
+        return
+    if node.topic not in TOPICS:
+        yield Finding(
+            "topic_unknown", f"機能「{node.topic}」は登録されていません（使えるもの：{'、'.join(sorted(TOPICS))}）。", node.id, node.source
+        )
+    if node.topic == "notify":
+        groups = _listed(node, "to")
+        if not groups:
+            yield Finding("notice_to_nobody", "知らせる相手（to）がありません。", node.id, node.source)
+        for group in groups:
+            yield from _check_group(node, group, organisation)
+        template = node.properties.get("template", "step_told")
+        if template not in TEMPLATES:
+            yield Finding("template_unknown", f"通知の文面「{template}」はありません。", node.id, node.source)
 
 
 def _listed(node: Node, name: str) -> list[str]:

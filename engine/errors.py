@@ -334,10 +334,8 @@ class ScenarioFailed(TadachiError):
 class SignInRefused(TadachiError):
     """Unknown person or wrong password: the answer does not say which."""
 
-    message = "利用者IDまたはパスワードが違います。"
+    message = "利用者IDまたはパスワードが違います。失敗が続くと、しばらくログインできなくなります。"
 
 
-class Locked(TadachiError):
-    """Too many failed sign-ins."""
-
-    message = "ログインの失敗が続いたため、しばらく時間をおいてください。"
+class Locked(SignInRefused):
+    """Too many failed sign-ins. It reads like any other refusal: that an id is locked would say that it exists."""

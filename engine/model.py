@@ -131,6 +131,8 @@ session = Table(
     Column("person", Words(64), ForeignKey("person.id"), nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("seen_at", Instant, nullable=False),
+    Column("idle_seconds", Integer, nullable=False),
+    Column("ends_at", Instant, nullable=False),
     Column("ended_at", Instant),
     Index("ix_session_person", "person"),
 )

@@ -10,7 +10,7 @@ from typing import Any
 
 from engine import tokens
 from engine.clock import civil_day
-from engine.definitions import Definition
+from engine.definitions import TOPICS, Definition
 from engine.errors import NoSeat
 from engine.expressions import compile_expression
 from engine.net import Kind, Net, Node
@@ -207,6 +207,7 @@ def _notify(move: Move, node: Node, _local: Mapping[str, Any]) -> None:
 
 #: Functions that service and send tasks may name as `camunda:topic`.
 SERVICES: dict[str, Callable[[Move, Node, Mapping[str, Any]], None]] = {"notify": _notify}
+assert SERVICES.keys() == TOPICS, "the deployment check must know exactly these"
 
 
 def recorded(node: Node) -> tuple[str, ...]:

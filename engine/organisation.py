@@ -82,6 +82,7 @@ class Organisation:
     name: str
     short: str
     head_title: str
+    owner_role: str  # who manages information: the units a form may name are those for which this role is answered
     folder: Path
     digest: str
     units: Mapping[str, Unit]
@@ -112,6 +113,10 @@ class Organisation:
         if unit_id not in self.units:
             return None
         return next((f"{role}@{unit.id}" for unit in self.chain(unit_id, on) if role in unit.seats), None)
+
+    def owners(self, on: date) -> list[Unit]:
+        """The units that can be named as managing information on a day."""
+        return self.units_with(self.owner_role, on)
 
     def units_with(self, role: str, on: date) -> list[Unit]:
         """The units for which a role is answered by someone: what a form may offer as 情報を管理する課室."""
@@ -157,13 +162,17 @@ def load(folder: Path) -> Organisation:
     rules = read_rules(folder / "rules.toml", findings)
     top = read_toml(folder / "organisation.toml", findings)
     own_id = top.identifier() if top else ""
-    identity = {key: top.text(key) if top else "" for key in ("name", "short", "head_title")}
+    identity = {key: top.text(key) if top else "" for key in ("name", "short", "head_title", "owner_role")}
     roles = _read_roles(top, findings) if top else {}
     units = _read_units(top, findings) if top else {}
     if top:
         top.close()
         _check_tree(own_id, units, findings)
         _check_seats(units, roles, findings)
+        if identity["owner_role"] and identity["owner_role"] not in roles:
+            findings.add(
+                "unknown-role", f"owner_role の役「{identity['owner_role']}」は [[role]] にありません。", own_id, "organisation.toml"
+            )
         _check_roles(roles, {row.clause_id for row in rows}, findings)
         if rules:
             _check_rules(rules, roles, {row.clause_id for row in rows}, findings)

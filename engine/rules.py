@@ -62,7 +62,6 @@ class SessionRules:
     idle: timedelta
     idle_privileged: timedelta
     absolute: timedelta
-    reauthenticate: timedelta
     privileged_roles: tuple[str, ...]
 
 
@@ -71,7 +70,6 @@ class PasswordRules:
     """What a password must be, and what wrong ones lead to."""
 
     minimum_length: int
-    maximum_age_days: int | None  # None: no age
     failures: int
     lock: timedelta
 

@@ -203,7 +203,7 @@ def _read_sight(table: Table) -> Sight:
 
 
 def _read_session(table: Table) -> SessionRules:
-    spans = {key: table.span(key) or timedelta(0) for key in ("idle", "idle_privileged", "absolute", "reauthenticate")}
+    spans = {key: table.span(key) or timedelta(0) for key in ("idle", "idle_privileged", "absolute")}
     row = SessionRules(**spans, privileged_roles=table.texts("privileged_roles"))
     table.close()
     return row
@@ -212,7 +212,6 @@ def _read_session(table: Table) -> SessionRules:
 def _read_password(table: Table) -> PasswordRules:
     row = PasswordRules(
         minimum_length=table.number("minimum_length", 8, 128) or 0,
-        maximum_age_days=table.number("maximum_age_days", 1, 3660, required=False),
         failures=table.number("failures", 3, 100) or 0,
         lock=table.span("lock") or timedelta(0),
     )

@@ -153,10 +153,10 @@ class Engine:
         now = self.clock.now()
         with self.reading() as connection:
             refused = accounts.check_password(connection, person_id, password, now)
-        with self.writing() as connection:
-            accounts.record_sign_in(connection, person_id, refused, now)
             office = connection.scalar(sa.select(person.c.organisation).where(person.c.id == person_id))
-            if office is not None:
+        if office is not None:
+            with self.writing() as connection:
+                accounts.record_sign_in(connection, person_id, refused, now, self.organisations[office].rules.password)
                 tag = "person.sign_in_refused" if refused else "person.signed_in"
                 history.append_to_organisation(connection, office, history.Entry(tag, now, person_id))
         if refused is not None:
@@ -164,9 +164,12 @@ class Engine:
         return person_id
 
     def open_session(self, person_id: str) -> str:
-        """A new session's token for the cookie."""
+        """A new session's token for the cookie; those who approve are signed out sooner when idle (`[session]` in rules.toml)."""
+        viewer = self.viewer(person_id)
+        rules = self.organisations[viewer.organisation].rules.session
+        idle = rules.idle_privileged if viewer.has_role(*rules.privileged_roles) else rules.idle
         with self.writing() as connection:
-            return accounts.open_session(connection, person_id, self.clock.now())
+            return accounts.open_session(connection, person_id, self.clock.now(), idle, rules.absolute)
 
     def session_person(self, token: str) -> str | None:
         """The person of a live session, or None."""
@@ -193,7 +196,8 @@ class Engine:
     def change_password(self, person_id: str, old: str, new: str) -> None:
         """Replace one's own password; raises FormInvalid."""
         with self.writing() as connection:
-            accounts.change_password(connection, person_id, old, new)
+            office = self.organisations[people.find(connection, person_id).organisation]
+            accounts.change_password(connection, person_id, old, new, office.rules.password)
 
     def people_of(self, organisation_id: str) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
         """(person id, name, seats held today) of everyone in an office, for lists of accounts."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from engine import attachments, forms, history, obligations, people, tokens
+from engine import access, attachments, forms, history, obligations, people, tokens
 from engine.clock import JST, civil_day
 from engine.definitions import Definition, Definitions
 from engine.errors import (
@@ -26,7 +26,6 @@ from engine.errors import (
     NotClaimed,
     NotSendBack,
     NotYourSeat,
-    NotYourTask,
     ReasonRequired,
     SamePerson,
     StaleVersion,
@@ -289,7 +288,7 @@ class Work:
         rule = case.definition.net.properties.get("withdraw", "never")
         if case.row["reporter"] != self.person:
             raise NotAllowed(case=case_id)
-        if rule == "never" or (rule == "until_first_act" and self._someone_acted(case)):
+        if not access.may_withdraw(rule, own=True, others_acted=self._someone_acted(case)):
             raise WithdrawNotAllowed(case=case_id)
         move = case.move(self._now)
         step = tokens.cancel(case.definition.net, case.marking, "取下げ")
@@ -472,24 +471,14 @@ class Work:
 
     def _act_on(self, case: OpenCase, row: Row) -> str:
         """The seat from which the actor does a task."""
-        if self._seat is not None and self._seat not in self._seats:
-            raise NotYourSeat(seat=self._seat, seat_name=case.organisation.seat_name(self._seat))
-        if row["seat"] not in self._seats or (
-            self._seat is not None and self._seat != row["seat"] and not row["seat"].startswith("person:")
-        ):
-            raise NotYourTask(task=row["id"], seat_name=case.organisation.seat_name(row["seat"]))
+        seat = access.acting_seat(self._seat, self._seats, row["id"], row["seat"], case.organisation)
         if row["claimed_by"] not in (None, self.person):
             who = people.names(self._connection, [row["claimed_by"]]).get(row["claimed_by"], "")
             raise AlreadyClaimed(task=row["id"], at=japanese(row["claimed_at"]), person=who)
-        return str(row["seat"])
+        return seat
 
     def _seat_among(self, allowed: set[str]) -> str:
-        if self._seat is not None and self._seat not in self._seats:
-            raise NotYourSeat(seat=self._seat, seat_name=self.organisation.seat_name(self._seat))
-        mine = sorted(allowed & ({self._seat} if self._seat else self._seats))
-        if not mine:
-            raise NotAllowed()
-        return mine[0]
+        return access.seat_among(self._seat, self._seats, allowed, self.organisation)
 
     def _sight(self, case: OpenCase) -> str:
         """The seat a note or attachment is made from: the one named, or one that sees the case."""
@@ -536,7 +525,7 @@ class Work:
 
         units: dict[str, str] = {}
         if any(field.type == "unit" for field in node.form):
-            units = {unit.id: unit.name for unit in move.organisation.units_with("protection_manager", civil_day(self._now))}
+            units = {unit.id: unit.name for unit in move.organisation.owners(civil_day(self._now))}
         return forms.read(node.form, answers, facts=move.facts, now=self._now, units=units, evaluate=evaluate, keep_facts=keep_facts)
 
     def _check_version(self, case: OpenCase, version: int, answers: Mapping[str, Any]) -> None:

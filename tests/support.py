@@ -56,6 +56,7 @@ id = "{id}"
 name = "{name}"
 short = "{name}"
 head_title = "長"
+owner_role = "protection_manager"
 role = [
   {{ id = "staff", name = "職員", next = "protection_manager" }},
   {{ id = "protection_manager", name = "保護管理者", next = "division_protection_manager" }},
@@ -108,7 +109,6 @@ valid_from = 2022-04-01
 idle = "PT30M"
 idle_privileged = "PT15M"
 absolute = "PT10H"
-reauthenticate = "PT5M"
 privileged_roles = ["general_protection_manager"]
 
 [password]

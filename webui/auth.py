@@ -8,7 +8,7 @@ from flask import Blueprint, Flask, current_app, flash, jsonify, redirect, rende
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 from werkzeug.wrappers import Response
 
-from engine import FormInvalid, Locked, SignInRefused
+from engine import FormInvalid, SignInRefused
 from webui.errors import WORDS, status_of, wants_json
 from webui.incoming import engine, own_path, posted_answers
 from webui.incoming import person as signed_in_person
@@ -96,7 +96,7 @@ def sign_in() -> Any:
     person = request.form.get("person", "").strip()
     try:
         known = engine().sign_in(person, request.form.get("password", ""))
-    except (SignInRefused, Locked) as error:
+    except SignInRefused as error:
         return _login_page(status_of(error), error.text, person[:64])
     target = own_path(request.form.get("next"))
     _begin(known)
@@ -134,7 +134,7 @@ def change_password() -> Any:
         if new != again:
             raise FormInvalid({"again": "確認のための入力が、新しいパスワードと一致しません。"})
         engine().change_password(person, old, new)
-    except (FormInvalid, SignInRefused, Locked) as error:
+    except (FormInvalid, SignInRefused) as error:
         fields = getattr(error, "fields", {})
         return render_template("account.html", errors=fields, summary="" if fields else error.text), status_of(error) if fields else 422
     engine().end_sessions_of(person, keep=current_user.get_id())

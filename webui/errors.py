@@ -8,7 +8,7 @@ from flask import Flask, Response, jsonify, render_template, request
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, SecurityError
 
-from engine import Conflict, DiagramFault, Invalid, Locked, NotAllowed, NotFound, Refused, SignInRefused, TadachiError
+from engine import Conflict, DiagramFault, Invalid, NotAllowed, NotFound, Refused, SignInRefused, TadachiError
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +21,6 @@ STATUS: tuple[tuple[type[TadachiError], int], ...] = (
     (Refused, 422),
     (DiagramFault, 422),
     (SignInRefused, 401),
-    (Locked, 429),
 )
 
 #: What a page says about a status: heading, and what to do now.

@@ -131,7 +131,7 @@ def sign_in(page: Page, person: str, password: str = PASSWORD) -> None:
         page.get_by_label("利用者ID").fill(person)
         page.get_by_label("パスワード").fill(password)
         page.get_by_role("button", name="ログイン", exact=True).click()
-        page.locator("h1", has_not_text="ログイン").first.wait_for()
+        expect(page.get_by_role("navigation", name="主なメニュー")).to_be_visible()
 
 
 # ---------------------------------------------------------------- forms
@@ -139,6 +139,8 @@ def sign_in(page: Page, person: str, password: str = PASSWORD) -> None:
 
 def fill_in(form: Locator, answers: Mapping[str, Any]) -> None:
     """Enter the answers into the fields; a field that only appears by another's answer is entered after it."""
+    form.wait_for()
+    form.page.wait_for_load_state("domcontentloaded")  # the page's script has seen the form by then
     left = dict(answers)
     while left:
         ready = [name for name in left if _reachable(field_of(form, name))]

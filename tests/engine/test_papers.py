@@ -423,6 +423,15 @@ def test_braces_and_markup_in_a_fact_stay_what_they_are() -> None:
     assert part(make(facts={**WHOLE, "item_summary": "{office} <b>&amp;"}), "summary").lines == ("{office} <b>&amp;",)
 
 
+def test_whom_a_paper_can_be_made_out_to() -> None:
+    persons = [{"label": "甲"}, {"name": "山田太郎"}, {"label": "丙", "name": "鈴木花子"}]
+    letter = make("notice_letter", {**WHOLE, "persons": persons}, index=1)
+    assert letter.choices == ((0, "甲"), (1, "2人目"), (2, "丙"))  # never a name that is not the sign for the person
+    rungs = [words for _, words in make("division_report").choices]
+    assert rungs[:2] == ["部課等保護管理者 殿", "総括保護管理者 殿"] and len(rungs) == 3
+    assert make().choices == ()
+
+
 @pytest.mark.parametrize(
     ("stored", "shown"),
     [("2026-11-18", "2026年11月18日（水）"), ("昨日の朝", "昨日の朝"), ("2026-11-18T09:05", "2026年11月18日（水）9時05分")],

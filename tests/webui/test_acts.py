@@ -365,24 +365,15 @@ def test_papers_for_persons_and_rungs(isa: World, hashed: str, post: Post) -> No
     assert by("protection_manager@adjudication").get(f"{letter}.pdf?index=1").status_code == 404
 
 
-@pytest.mark.parametrize(
-    ("element_id", "rung"),
-    [
-        ("report_to_division", 0),
-        ("report_grave", 0),
-        ("report_to_general", 1),
-        ("report_grave_to_general", 1),
-        ("report_to_commissioner", 2),
-    ],
-)
-def test_every_rung_has_its_own_report(isa: World, element_id: str, rung: int) -> None:
+def test_every_rung_has_its_own_report(isa: World) -> None:
     viewer = isa.viewer("general_protection_manager@isa")
-    tasks = [row for row in isa.rows("task") if row["node"] == element_id]
-    if not tasks:
-        pytest.skip("this incident did not pass there")
-    papers = isa.engine.task(viewer, tasks[0]["id"]).papers
-    assert (papers[0].id, papers[0].index, papers[0].of_step) == ("division_report", rung, True)
-    assert not any(paper.of_step for paper in papers[1:])
+    rungs = {"report_to_division": 0, "report_grave": 0, "report_to_general": 1, "report_grave_to_general": 1, "report_to_commissioner": 2}
+    passed = {row["node"]: row["id"] for row in isa.rows("task") if row["node"] in rungs}
+    assert {rungs[node] for node in passed} == {0, 1, 2}
+    for node, task in passed.items():
+        papers = isa.engine.task(viewer, task).papers
+        assert (papers[0].id, papers[0].index, papers[0].of_step) == ("division_report", rungs[node], True)
+        assert not any(paper.of_step for paper in papers[1:])
 
 
 # ---------------------------------------------------------------- faults of a diagram
@@ -433,6 +424,7 @@ FAULTS: dict[str, tuple[str, tuple[str, ...]]] = {
 @pytest.fixture
 def faulty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """The small office with a diagram for each fault, in force from before the gate knew how to find it."""
+    monkeypatch.setattr(parsing, "check_diagram", lambda *_: [])
     monkeypatch.setattr(parsing, "check_net", lambda _net: [])
     folder = write_offices(tmp_path / "bpmn")
     for name, (_, parts) in FAULTS.items():
@@ -453,7 +445,7 @@ def test_a_fault_of_the_diagram_is_told_and_changes_nothing(faulty: World, hashe
     path, given = controls(faulty, case_id, "work")
     assert manager.get(path).status_code == 200
     answers = {**given, "amount": "" if fault == "bad_instances" else "3"}
-    before = {name: value for name, value in faulty.checksums().items() if name not in ("history", "session", "task_read")}
+    before = {name: value for name, value in faulty.checksums().items() if name not in ("history", "counter", "session", "task_read")}
     answer = post(manager, path, answers)
     assert answer.status_code == 422, answer.text
     assert FAULTS[fault][0] in answer.text and "案件は元のままです" in answer.text and 'id="task-form"' in answer.text

@@ -142,6 +142,7 @@ class Diagram {
   fit() {
     this.width = this.stage.clientWidth;
     if (!this.width) return; // not laid out (a closed <details>, a hidden tab): the observer calls again when it is
+    this.canvas.resized(); // what was measured while it had no size is forgotten
     const { inner } = this.canvas.viewbox();
     const scale = Math.min(1, this.width / (inner.width + 48));
     const needed = (inner.height + 64) * (scale < LEGIBLE ? LEGIBLE + 0.15 : scale) + 24; // room for the mark of bpmn.io
