@@ -47,7 +47,7 @@ def test_the_right_password_signs_in_and_is_recorded(world: World, user: str) ->
 def test_an_unknown_id_gets_the_same_answer(both: World, person: str) -> None:
     with pytest.raises(SignInRefused) as refused:
         both.engine.sign_in(person, PASSWORD)
-    assert refused.value.text == "利用者IDまたはパスワードが違います。"
+    assert refused.value.text == SignInRefused.message
 
 
 @pytest.mark.parametrize("password", ["", "x" * 100_000, "\x00", "\ud800"], ids=range(4))
