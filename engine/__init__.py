@@ -60,6 +60,7 @@ from engine.scenario import Player, Scenario
 from engine.scenario import load as load_scenario
 from engine.service import Engine
 from engine.settings import Settings
+from engine.storage import STORAGE_ERRORS
 from engine.views import (
     ActionOffered,
     AttachmentShown,
@@ -90,6 +91,7 @@ from engine.work import Work
 
 __all__ = [
     "JST",
+    "STORAGE_ERRORS",
     "ActionNotOffered",
     "ActionOffered",
     "AlreadyClaimed",

@@ -43,6 +43,8 @@ from engine.views import (
 )
 from engine.work import japanese
 
+#: How the clause table writes that a clause names no urgency; not a word to show.
+NO_WORD = ("―", "(語なし)", "（語なし）")
 #: How much of the course a step's own page shows; the case's page has all of it.
 RECENT = 30
 
@@ -504,7 +506,9 @@ class CaseReader:
         for part in node.properties.get("clause", "").split(","):
             clause = self._organisation.clause(part.strip(), civil_day(self._viewer.at))
             if clause is not None:
-                found.append(ClauseShown(clause.clause_id, clause.citation, clause.plain, clause.urgency))
+                found.append(
+                    ClauseShown(clause.clause_id, clause.citation, clause.plain, "" if clause.urgency in NO_WORD else clause.urgency)
+                )
         return tuple(found)
 
     def _why(self, acting: tuple[SeatHeld, ...], seat_name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,18 +14,11 @@ import sqlalchemy as sa
 
 from engine import parsing
 from engine.decisions import Decision
+from engine.deploy_check import check
 from engine.errors import DefinitionRefused, Finding, ProcessNotFound
 from engine.model import definition
-from engine.net import Kind, Net, Node
-from engine.notices import TEMPLATES
+from engine.net import Net
 from engine.organisation import Organisation
-from engine.paper_templates import PAPER_IDS
-
-#: Facts the engine itself keeps; no form may declare them.
-ENGINE_FACTS = frozenset({"reporter", "reporting_unit", "reported_at"})
-#: Functions that service and send tasks may name (`engine.moves.SERVICES` has them).
-TOPICS = frozenset({"notify"})
-URGENCIES = ("at_once", "promptly", "plain")
 
 
 @dataclass(frozen=True)
@@ -91,79 +84,6 @@ def compile_bundle(process_id: str, files: Mapping[str, bytes]) -> tuple[Net, di
         decision.id: decision for name, data in files.items() if name.endswith(".dmn") for decision in parsing.parse_decisions(data)
     }
     return parsing.parse_bundle(files, process_id), decisions
-
-
-def check(net: Net, decisions: Mapping[str, Decision], organisation: Organisation, on: datetime) -> Iterator[Finding]:
-    """What a diagram names must exist in the office: roles, units, clauses, tables, clocks; and no form may write what the engine derives."""
-    derived = {name for key in organisation.rules.derived if key in decisions for name in decisions[key].outputs} | ENGINE_FACTS
-    clocks = set(organisation.rules.clock_ids)
-    for node in net.nodes:
-        for group in node.candidate_groups:
-            yield from _check_group(node, group, organisation)
-        if node.kind is Kind.USER_TASK and not node.candidate_groups and not node.assignee:
-            yield Finding("seat_missing", "担当職（candidateGroups）がありません。", node.id, node.source)
-        for clause in _listed(node, "clause"):
-            if clause not in organisation.clauses:
-                yield Finding("clause_unknown", f"条項「{clause}」は条項表にありません。", node.id, node.source)
-        urgency = node.properties.get("urgency")
-        if urgency and urgency not in URGENCIES:
-            yield Finding(
-                "urgency_unknown", f"緊急度「{urgency}」は使えません（使えるもの：{'、'.join(URGENCIES)}）。", node.id, node.source
-            )
-        deadline = node.properties.get("deadline")
-        if deadline and deadline not in clocks:
-            yield Finding("clock_unknown", f"期限「{deadline}」は rules.toml にありません。", node.id, node.source)
-        if node.decision and node.decision not in decisions:
-            yield Finding("decision_unknown", f"決定表「{node.decision}」がありません。", node.id, node.source)
-        paper, _, index = node.properties.get("paper", "").partition(":")
-        if paper and (paper not in PAPER_IDS or (index and not index.isdecimal())):
-            yield Finding(
-                "paper_unknown", f"書面「{node.properties['paper']}」はありません（{'、'.join(PAPER_IDS)}）。", node.id, node.source
-            )
-        yield from _check_names(net, node, organisation)
-        for field in node.form:
-            if field.id in derived:
-                yield Finding("derived_fact", f"「{field.id}」は決定表が計算する値なので、入力項目にできません。", node.id, node.source)
-
-
-def _check_names(net: Net, node: Node, organisation: Organisation) -> Iterator[Finding]:
-    """Elements, functions, notice templates and recorded clauses a step names: a typo must not switch a safeguard off in silence."""
-    own = node.id.removesuffix(node.element)
-    for other in _listed(node, "not_same_person_as"):
-        if own + other not in net.by_id:
-            yield Finding("element_unknown", f"not_same_person_as の「{other}」は、この図にありません。", node.id, node.source)
-    for clause in _listed(node, "records"):
-        if clause != "none" and clause not in organisation.clauses:
-            yield Finding("clause_unknown", f"records の条項「{clause}」は条項表にありません。", node.id, node.source)
-    if node.topic is None:
-        return
-    if node.topic not in TOPICS:
-        yield Finding(
-            "topic_unknown", f"機能「{node.topic}」は登録されていません（使えるもの：{'、'.join(sorted(TOPICS))}）。", node.id, node.source
-        )
-    if node.topic == "notify":
-        groups = _listed(node, "to")
-        if not groups:
-            yield Finding("notice_to_nobody", "知らせる相手（to）がありません。", node.id, node.source)
-        for group in groups:
-            yield from _check_group(node, group, organisation)
-        template = node.properties.get("template", "step_told")
-        if template not in TEMPLATES:
-            yield Finding("template_unknown", f"通知の文面「{template}」はありません。", node.id, node.source)
-
-
-def _listed(node: Node, name: str) -> list[str]:
-    return [part.strip() for part in node.properties.get(name, "").split(",") if part.strip()]
-
-
-def _check_group(node: Node, group: str, organisation: Organisation) -> Iterator[Finding]:
-    role, _, where = group.partition("@")
-    if group == "reporter":
-        return
-    if role not in organisation.roles:
-        yield Finding("role_unknown", f"担当職「{role}」は organisation.toml にありません。", node.id, node.source)
-    elif where not in ("owning_unit", "reporting_unit", "organisation") and where not in organisation.units:
-        yield Finding("unit_unknown", f"部署「{where}」は organisation.toml にありません。", node.id, node.source)
 
 
 class Definitions:
@@ -237,7 +157,7 @@ class Definitions:
             except DefinitionRefused as refused:
                 findings += refused.findings
                 continue
-            findings += check(net, decisions, organisation, at)
+            findings += check(net, decisions, organisation)
             ready.append((process_id, name, files))
         if findings:
             raise DefinitionRefused(list(dict.fromkeys(findings)))

@@ -106,15 +106,15 @@ def verify(connection: sa.Connection) -> Iterator[Fault]:
     for row in connection.execute(sa.select(history).order_by(history.c.chain, history.c.seq)).mappings():
         seq, digest = last.get(row["chain"], (0, GENESIS))
         if row["seq"] != seq + 1:
-            yield Fault(row["chain"], seq + 1, "row missing")
+            yield Fault(row["chain"], seq + 1, "記録が抜けています")
         if row["previous"] != digest or _digest(row["previous"], dict(row)) != row["digest"]:
-            yield Fault(row["chain"], row["seq"], "row altered")
+            yield Fault(row["chain"], row["seq"], "記録の内容が変えられています")
         last[row["chain"]] = (row["seq"], row["digest"])
     for chain, head in heads.items():
         if last.get(chain, (0, GENESIS)) != head:
-            yield Fault(chain, head[0], "tail cut or head altered")
+            yield Fault(chain, head[0], "末尾の記録が消えているか、先頭の印が変えられています")
     counted = connection.execute(sa.select(counter.c.organisation, counter.c.value).where(counter.c.name == "history"))
     for organisation, count in counted.all():
         chain = f"organisation:{organisation}"
         if last.get(chain, (0, GENESIS))[0] < count:
-            yield Fault(chain, count, "tail cut")
+            yield Fault(chain, count, "末尾の記録が消えています")

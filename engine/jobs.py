@@ -187,7 +187,7 @@ def _send(engine: Engine, job_id: int, attempts: int, notice_id: int) -> str | N
             notices.mark_failed(connection, notice_id, job_id, attempts, engine.clock.now(), why, final=not away)
         return why if away else None
     with engine.writing() as connection:
-        notices.mark_sent(connection, notice_id, job_id, attempts, engine.clock.now())
+        notices.mark_sent(connection, notice_id, job_id, attempts, engine.clock.now(), engine.sender.delivers)
     return None
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from engine import tokens
 from engine.clock import civil_day
-from engine.definitions import TOPICS, Definition
+from engine.definitions import Definition
+from engine.deploy_check import TOPICS
 from engine.errors import NoSeat
 from engine.expressions import compile_expression
 from engine.net import Kind, Net, Node

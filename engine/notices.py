@@ -110,7 +110,12 @@ def write(
 
 
 class Sender(Protocol):
-    """Something that hands a message over to the outside; raises OSError or smtplib.SMTPException when it cannot."""
+    """Something that hands a message over to the outside; raises OSError or smtplib.SMTPException when it cannot.
+
+    `delivers` is False for one that keeps everything here: such a mail must not be shown as sent.
+    """
+
+    delivers: bool
 
     def send(self, message: EmailMessage) -> None:
         """Hand one message over."""
@@ -118,6 +123,8 @@ class Sender(Protocol):
 
 class SmtpSender:
     """Sends by SMTP: `smtp://host:port`, `smtp+starttls://user:password@host`, `smtps://…`."""
+
+    delivers = True
 
     def __init__(self, url: str, timeout: float = 10.0) -> None:
         self._url = urlsplit(url)
@@ -140,6 +147,8 @@ class SmtpSender:
 
 class KeptSender:
     """Keeps messages instead of sending them: an installation without a mail server, where the outbox page shows them."""
+
+    delivers = False
 
     def send(self, message: EmailMessage) -> None:
         """Nothing leaves the machine; the notice row is the copy."""
@@ -181,9 +190,10 @@ def to_deliver(connection: sa.Connection, notice_id: int) -> Row | None:
     )
 
 
-def mark_sent(connection: sa.Connection, notice_id: int, job_id: int, attempts: int, now: datetime) -> None:
-    """Record a delivery and drop its job, unless the lease went to another worker meanwhile."""
-    connection.execute(notice.update().where(notice.c.id == notice_id).values(mail_state="sent", mail_at=now, mail_error=None))
+def mark_sent(connection: sa.Connection, notice_id: int, job_id: int, attempts: int, now: datetime, delivered: bool) -> None:
+    """Record a delivery (or that the mail was only kept here) and drop its job, unless the lease went to another worker meanwhile."""
+    state = "sent" if delivered else "none"
+    connection.execute(notice.update().where(notice.c.id == notice_id).values(mail_state=state, mail_at=now, mail_error=None))
     connection.execute(job.delete().where(job.c.id == job_id, job.c.attempts == attempts))
 
 

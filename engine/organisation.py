@@ -316,7 +316,7 @@ def _check_rules(rules: Rules, roles: Mapping[str, Role], clauses: set[str], fin
             compile_expression(duty.undecided_when or "true")
         except ExpressionError as wrong:
             findings.add("bad-expression", wrong.text, duty.clause, file)
-    for role in (*(sight.role for sight in rules.visibility), *rules.session.privileged_roles):
+    for role in (*(sight.role for sight in rules.visibility), *rules.session.privileged_roles, *rules.deployers):
         if role not in roles:
             findings.add("unknown-role", f"役「{role}」は organisation.toml にありません。", role, file)
 

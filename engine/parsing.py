@@ -2,7 +2,7 @@
 
 The library validates a diagram (XSD), walks it and makes its task and event specifications. A mixin over its parser classes records what
 the library drops on the way (flow ids, conditions on flows of activities, the kinds of start and end events, `isInterrupting`,
-`triggeredByEvent`, `camunda:` extensions) and keeps it from reading timers or repetition in its own way; notes/spiffworkflow.md says why.
+`triggeredByEvent`, `camunda:` extensions) and keeps it from reading timers or repetition in its own way. Left alone it drops or misreads them without a word.
 """
 
 from __future__ import annotations

@@ -109,6 +109,7 @@ class Rules:
     password: PasswordRules
     attachments: AttachmentRules
     judgement: Judgement
+    deployers: tuple[str, ...]  # roles that may put diagrams in force
 
     def urgency(self, word: str, on: date) -> Urgency:
         """What an urgency word means on a day; before the first row's day, what the first row says (only a set-back clock gets there)."""

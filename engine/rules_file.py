@@ -43,6 +43,7 @@ def read_rules(path: Path, findings: Findings) -> Rules | None:
         password=_read_password(top.table("password")),
         attachments=_read_attachments(top.table("attachments")),
         judgement=_read_judgement(top.table("judgement")),
+        deployers=_read_deployers(top.table("deployment")),
     )
     keys = [("urgency", row.id, row.valid_from) for row in rules.urgencies]
     keys += [("clock", row.id, row.valid_from) for row in rules.statutory]
@@ -217,6 +218,12 @@ def _read_password(table: Table) -> PasswordRules:
     )
     table.close()
     return row
+
+
+def _read_deployers(table: Table) -> tuple[str, ...]:
+    roles = table.texts("roles", required=True)
+    table.close()
+    return roles
 
 
 def _read_judgement(table: Table) -> Judgement:

@@ -104,9 +104,9 @@ class Player:
             except ScenarioFailed:
                 raise
             except TadachiError as error:
-                raise ScenarioFailed(title=scenario.title, number=number, step=f"{verb} {step[verb]}", why=error.text) from error
+                raise ScenarioFailed(title=scenario.title, number=number, step=f"{verb} {_words(step[verb])}", why=error.text) from error
             except _Unexpected as error:
-                raise ScenarioFailed(title=scenario.title, number=number, step=f"{verb} {step[verb]}", why=str(error)) from None
+                raise ScenarioFailed(title=scenario.title, number=number, step=f"{verb} {_words(step[verb])}", why=str(error)) from None
         return case_id
 
     def _step(self, case_id: int, verb: str, step: Mapping[str, Any]) -> None:
@@ -270,11 +270,16 @@ class Player:
             else:
                 raise _Unexpected(f"「{key}」は確かめられません。")
             if found != value:
-                raise _Unexpected(f"{key} は {value} のはずが {found} です。")
+                raise _Unexpected(f"{key} は {_words(value)} のはずが {_words(found)} です。")
 
 
 class _Unexpected(Exception):
     """A step cannot be done or an expectation does not hold; turned into ScenarioFailed with its place."""
+
+
+def _words(value: Any) -> str:
+    """A value of a scenario as it would be written there."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _instant(value: Any) -> datetime:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -423,33 +423,40 @@ class Engine:
                 history.append_to_organisation(connection, organisation_id, entry)
         return stored
 
-    def register(self, person_id: str, organisation_id: str, name: str, *, email: str | None, password_hash: str | None) -> None:
-        """Register a person."""
-        self.organisation(organisation_id)
+    def register(
+        self, person_id: str, organisation_id: str, name: str, *, email: str | None, password_hash: str | None, seats: Sequence[str] = ()
+    ) -> None:
+        """Register a person, with the seats held from today; all or nothing. Raises PersonExists, UnknownSeat, OrganisationNotFound."""
+        office = self.organisation(organisation_id)
+        now = self.clock.now()
         with self.writing() as connection:
             if connection.scalar(sa.select(person.c.id).where(person.c.id == person_id)) is not None:
                 raise PersonExists(person=person_id)
             people.add(
-                connection,
-                person_id=person_id,
-                organisation=organisation_id,
-                name=name,
-                email=email,
-                password_hash=password_hash,
-                at=self.clock.now(),
+                connection, person_id=person_id, organisation=organisation_id, name=name, email=email, password_hash=password_hash, at=now
             )
+            entry = history.Entry("person.registered", now, person_id, data={"name": name})
+            history.append_to_organisation(connection, organisation_id, entry)
+            for seat in seats:
+                self._appoint(connection, office, person_id, seat, "main", civil_day(now), None)
 
-    def appoint(self, person_id: str, seat: str, *, kind: str = "main", since: Any = None, until: Any = None) -> None:
+    def appoint(self, person_id: str, seat: str, *, kind: str = "main", since: date | None = None, until: date | None = None) -> None:
         """Record that a person holds a seat from a day (today when left out); raises UnknownSeat, PersonNotFound."""
-        now = self.clock.now()
         with self.writing() as connection:
-            someone = people.find(connection, person_id)
-            if seat not in self.organisations[someone.organisation].seats(since or civil_day(now)):
-                raise UnknownSeat(seat=seat)
-            people.appoint(
-                connection, person_id=person_id, organisation=someone.organisation, seat=seat, kind=kind,
-                valid_from=since or civil_day(now), valid_to=until, at=now,
-            )  # fmt: skip
+            office = self.organisations[people.find(connection, person_id).organisation]
+            self._appoint(connection, office, person_id, seat, kind, since or civil_day(self.clock.now()), until)
+
+    def _appoint(
+        self, connection: sa.Connection, office: Organisation, person_id: str, seat: str, kind: str, since: date, until: date | None
+    ) -> None:
+        if seat not in office.seats(since):
+            raise UnknownSeat(seat=seat)
+        now = self.clock.now()
+        people.appoint(
+            connection, person_id=person_id, organisation=office.id, seat=seat, kind=kind, valid_from=since, valid_to=until, at=now
+        )
+        data = {"name": office.seat_name(seat), "kind": kind, "from": since.isoformat(), "to": until.isoformat() if until else None}
+        history.append_to_organisation(connection, office.id, history.Entry("seat.appointed", now, person_id, seat, data=data))
 
     def verify_history(self) -> tuple[history.Fault, ...]:
         """Every place where the record does not hold."""

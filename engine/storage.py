@@ -10,6 +10,9 @@ from sqlalchemy.engine import make_url
 
 from engine.model import APPEND_ONLY, metadata
 
+#: What the database raises when it is away or lacks the tables of this version.
+STORAGE_ERRORS = (sa.exc.OperationalError, sa.exc.ProgrammingError)
+
 
 def open_database(url: str) -> sa.Engine:
     """A SQLAlchemy engine for a database URL (`sqlite:///path` or `postgresql+psycopg://…`).

@@ -35,6 +35,8 @@ EVENTS: Mapping[str, str] = {
     "clock.overdue": "法令上の期限「{name}」（{due_on}まで）を過ぎたことを知らせました",
     "attempt.refused": "操作が認められませんでした：{message}",
     "definition.deployed": "手続「{process}」の第{number}版を施行しました",
+    "person.registered": "利用者「{name}」を登録しました",
+    "seat.appointed": "「{name}」に就きました",
     "person.signed_in": "ログインしました",
     "person.sign_in_refused": "ログインに失敗しました",
 }

@@ -116,6 +116,9 @@ minimum_length = 12
 failures = 5
 lock = "PT15M"
 
+[deployment]
+roles = ["general_protection_manager"]
+
 [judgement]
 decision = "duties"
 tells = ["duty"]

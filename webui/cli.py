@@ -31,6 +31,13 @@ class Refusals(click.Group):
         except TadachiError as error:
             click.echo(f"エラー：{error.text}", err=True)
             sys.exit(1)
+        except core.STORAGE_ERRORS as error:
+            why = str(error.args[0] if error.args else error).splitlines()[0]
+            click.echo(f"エラー：データベースを使えません（{why}）。", err=True)
+            click.echo(
+                "TADACHI_DATABASE の先が動いているか、tadachi migrate（はじめてなら init）を実行したかを確かめてください。", err=True
+            )
+            sys.exit(1)
 
 
 @click.group(cls=Refusals, context_settings={"help_option_names": ["-h", "--help"]})
@@ -130,13 +137,13 @@ def _case_id(engine: Engine, person: str, case: str) -> int:
 @click.password_option("--password", help="管理者のパスワード（12文字以上）。")
 def init(organisation: str, admin: str, name: str, password: str) -> None:
     """データベースを作り、機関の手続と最初の管理者を登録します（デモのデータは入りません）。"""
-    core.check_new_password(password, admin)
     engine = _engine()
     office = engine.organisation(organisation)
+    core.check_new_password(password, admin, office.rules.password.minimum_length)
     engine.migrate()
-    engine.register(admin, organisation, name, email=None, password_hash=core.hash_password(password))
-    engine.appoint(admin, f"administrator@{office.id}")
-    stored = engine.deploy(organisation, admin)
+    stored = engine.deploy(organisation, admin)  # first: a broken diagram must not leave an office with an administrator and nothing to run
+    hashed = core.hash_password(password)
+    engine.register(admin, organisation, name, email=None, password_hash=hashed, seats=[f"administrator@{office.id}"])
     click.echo(f"{office.name}：管理者「{admin}」を登録し、手続{len(stored)}件を施行しました。")
 
 
@@ -153,7 +160,10 @@ def migrate() -> None:
 def deploy(organisation: str, person: str) -> None:
     """機関のフォルダーの図と決定表を確かめ、変わったものを新しい版として施行します。"""
     engine = _engine()
-    engine.viewer(person)
+    viewer = engine.viewer(person)
+    allowed = engine.organisation(organisation).rules.deployers
+    if viewer.organisation != organisation or not viewer.has_role(*allowed):
+        raise core.NotAllowed()
     stored = engine.deploy(organisation, person)
     for process_id, version in stored:
         click.echo(f"{process_id} 第{version}版")
@@ -175,11 +185,9 @@ def person() -> None:
 @click.password_option("--password", help="はじめのパスワード（12文字以上）。")
 def person_add(person_id: str, organisation: str, name: str, email: str | None, seats: tuple[str, ...], password: str) -> None:
     """利用者 PERSON_ID を登録し、役に就けます。"""
-    core.check_new_password(password, person_id)
     engine = _engine()
-    engine.register(person_id, organisation, name, email=email, password_hash=core.hash_password(password))
-    for seat in seats:
-        engine.appoint(person_id, seat)
+    core.check_new_password(password, person_id, engine.organisation(organisation).rules.password.minimum_length)
+    engine.register(person_id, organisation, name, email=email, password_hash=core.hash_password(password), seats=seats)
     click.echo(f"「{person_id}」を登録しました。")
 
 

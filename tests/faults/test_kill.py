@@ -78,7 +78,7 @@ def test_killed_processes_leave_nothing_half_done(place: World) -> None:
         ("DELETE FROM notice", "nobody was told"),
         ("DELETE FROM job WHERE kind = 'deliver'", "mails that nobody will send"),
         ("UPDATE job SET error = 'x'", "failed"),
-        ("UPDATE case_file SET history_seq = history_seq + 1", "tail cut"),
+        ("UPDATE case_file SET history_seq = history_seq + 1", "末尾の記録が消えている"),
     ],
 )
 def test_the_checker_finds_a_broken_database(tmp_path: Path, damage: str, says: str) -> None:
