@@ -11,7 +11,7 @@ from lxml import etree
 from engine import extensions
 from engine.errors import ExpressionError, Finding
 from engine.expressions import compile_expression
-from engine.extensions import BPMN, NAMESPACES, camunda, listed
+from engine.extensions import BPMN, CAMUNDA, NAMESPACES, camunda, listed
 from engine.net import FieldSpec, read_timer
 
 FIELD_TYPES = ("string", "text", "long", "boolean", "date", "datetime", "enum", "set", "unit", "rows")
@@ -40,6 +40,8 @@ class ElementCheck:
     def __init__(self, root: Any, file: str, known_names: Collection[str] | None) -> None:
         self.root, self.file, self.known_names = root, file, known_names
         self.findings: list[Finding] = []
+        own = f"{{{BPMN}}}"
+        self.ids = {item.get("id") for item in root.iter() if item.tag.startswith(own) and item.get("id")}
 
     def find(self, rule: str, message: str, element: Any = None) -> None:
         """Keep one finding."""
@@ -47,6 +49,13 @@ class ElementCheck:
 
     def node(self, element: Any) -> None:
         """Its definition, its extensions, its expressions."""
+        for choice in element.iter(f"{{{CAMUNDA}}}formField", f"{{{CAMUNDA}}}value"):
+            if choice.get("id") in self.ids:  # the library finds elements by id in the whole file, and would take the choice for the step
+                self.find(
+                    "choice_id",
+                    f"入力項目・選択肢のID「{choice.get('id')}」が、図の要素のIDと同じです。どちらかを変えてください。",
+                    element,
+                )
         tag, read = tag_of(element), extensions.read(element)
         for name, value in read.properties.items():
             if name in ("offered_when",):
