@@ -105,13 +105,24 @@ def _check_facts(net: Net, decisions: Mapping[str, Decision]) -> Iterator[Findin
         known.update(part.partition("=")[0].strip() for part in _listed(node, "sets"))
         if node.multi is not None:
             known.update(name for name in (node.element, node.multi.variable) if name)
+    read: set[str] = set()
     for node in net.nodes:
         for text in _expressions(net, node):
-            for name in sorted(compile_expression(text).names - known):
+            names = compile_expression(text).names
+            read.update(names)
+            for name in sorted(names - known):
                 yield Finding("fact_unknown", f"「{name}」という項目は、どの画面にも決定表にもありません。", node.id, node.source)
-    for decision in decisions.values():
+    for decision in _used(net, decisions, read):
         for name in sorted(set(decision.names) - known):
             yield Finding("fact_unknown", f"決定表が読む「{name}」という項目は、どの画面にも決定表にもありません。", decision.id)
+
+
+def _used(net: Net, decisions: Mapping[str, Decision], read: set[str]) -> Iterator[Decision]:
+    """The tables this diagram uses (their `names` include what they require): an office's other tables read other procedures' facts."""
+    asked = {node.decision for node in net.nodes if node.decision}
+    for key, decision in decisions.items():
+        if key in asked or read & set(decision.outputs):
+            yield decision
 
 
 def _expressions(net: Net, node: Node) -> Iterator[str]:

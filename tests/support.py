@@ -208,12 +208,12 @@ DIAGRAMS: dict[str, tuple[str, ...]] = {
             field("verdict", "決定", "enum", "granted=承認", "refused=却下", required=True, props={"as_buttons": "true"}),
             clause="C-3", urgency="promptly", not_same_person_as="review,apply", send_back_to="review,fix",
         ),
-        exclusive("which", default="which_granted"),
-        end("granted", name="承認済み"),
-        end("refused", name="却下"),
+        exclusive("which", default="which_approved"),
+        end("approved", name="承認済み"),
+        end("rejected", name="却下"),
         flows(
-            "apply > review > enough > approve > which > granted", "enough > fix : needs_fix == true", "fix > review",
-            'which > refused : verdict == "refused"',
+            "apply > review > enough > approve > which > approved", "enough > fix : needs_fix == true", "fix > review",
+            'which > rejected : verdict == "refused"',
         ),
     ),
     "parallel": (

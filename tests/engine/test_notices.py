@@ -41,6 +41,8 @@ def mailing(request: pytest.FixtureRequest, tmp_path: Path, smtp_server: SmtpSer
 class Sent:
     """A sender that remembers, and fails when told to."""
 
+    delivers = True
+
     def __init__(self, world: World) -> None:
         world.engine.sender = self
         self.messages: list[EmailMessage] = []

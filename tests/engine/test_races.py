@@ -168,7 +168,7 @@ def test_sign_ins_at_once_are_all_recorded(both: World) -> None:
 
     results = in_threads(4, sign_in)
     assert [result if isinstance(result, str) else type(result) for result in results] == ["user0", SignInRefused, "user1", SignInRefused]
-    tags = [row["tag"] for row in both.rows("history") if row["person"].startswith("user")]
+    tags = [row["tag"] for row in both.rows("history") if row["person"].startswith("user") and "sign" in row["tag"]]
     assert sorted(tags) == ["person.sign_in_refused"] * 2 + ["person.signed_in"] * 2
     assert both.engine.verify_history() == ()
 
