@@ -32,7 +32,8 @@ class Diagram {
     place.replaceChildren(this.tools, this.stage, this.hint);
     this.viewer = new NavigatedViewer({
       container: this.stage,
-      textRenderer: { defaultStyle: { fontFamily: FONT, fontSize: 12, lineHeight: 1.4 }, externalStyle: { fontFamily: FONT, fontSize: 12 } },
+      // The sizes the diagrams were drawn for: larger letters would break the labels of flows in two.
+      textRenderer: { defaultStyle: { fontFamily: FONT, fontSize: 12, lineHeight: 1.2 }, externalStyle: { fontFamily: FONT, fontSize: 11 } },
     });
     this.canvas = this.viewer.get('canvas');
   }
