@@ -286,11 +286,11 @@ def test_a_diagram_is_refused(rule, parts):
         '<camunda:formField id="" type="string"/>',
         '<camunda:formField id="a.b" type="string"/>',
         '<camunda:formField id="__class__" type="string"/>',
-        '<camunda:formField id="a" type="string"/><camunda:formField id="a" type="string"/>',
-        '<camunda:formField id="a" type="money"/>',
-        '<camunda:formField id="a" type="enum"/>',
-        '<camunda:formField id="a" type="long"><camunda:validation><camunda:constraint name="max" config="many"/></camunda:validation></camunda:formField>',
-        '<camunda:formField id="a" type="long"><camunda:validation><camunda:constraint name="pattern" config="x"/></camunda:validation></camunda:formField>',
+        '<camunda:formField id="sum" type="string"/><camunda:formField id="sum" type="string"/>',
+        '<camunda:formField id="sum" type="money"/>',
+        '<camunda:formField id="sum" type="enum"/>',
+        '<camunda:formField id="sum" type="long"><camunda:validation><camunda:constraint name="max" config="many"/></camunda:validation></camunda:formField>',
+        '<camunda:formField id="sum" type="long"><camunda:validation><camunda:constraint name="pattern" config="x"/></camunda:validation></camunda:formField>',
     ],
 )
 def test_a_form_is_refused(field):
