@@ -797,6 +797,15 @@ def test_a_contractors_part_is_asked_about_by_the_contract_officer(office: Offic
     assert "confirm_contractor_duty" in later.waits
 
 
+@pytest.mark.article("ISA-24-1")
+def test_a_contractor_found_out_after_the_report_is_still_asked(staff: Official, manager: Official) -> None:
+    """総括が調査報告を受けた後に委託先の関わりが分かっても、ほかの処理が続く間は、契約を担当する職員に届く。"""
+    case = staff.reports(sensitive="no", count=100)
+    case.goes_on(leaving=("analyse_by_division",))
+    manager.does("amend_facts", contractor=True, amend_reason="委託先の端末であった。")
+    case.waits_at("analyse_by_division", "confirm_contractor_duty")
+
+
 # ---------------------------------------------------------------- 終わり方
 
 
