@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Set
 
 from engine.errors import NotAllowed, NotYourSeat, NotYourTask
-from engine.organisation import Organisation
-
-PERSON = "person:"
+from engine.organisation import PERSON, Organisation
 
 
 def acting_seat(wanted: str | None, held: Set[str], task_id: int, task_seat: str, organisation: Organisation) -> str:

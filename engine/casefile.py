@@ -15,7 +15,7 @@ from engine.errors import AttachmentNotFound, CaseNotFound, NotFound, ProcessNot
 from engine.expressions import compile_expression
 from engine.inbox import GetDefinition, head_columns, head_shown, open_steps, row_shown, sees, task_source
 from engine.model import FAR_FUTURE, Row, attachment, case_file, case_link, case_seat, draft, history, statutory_clock, task, task_read
-from engine.moves import Move, ends_case, send_back_targets
+from engine.moves import Move, armed, ends_case, send_back_targets
 from engine.net import FieldSpec, Kind, Net, Node
 from engine.organisation import Organisation
 from engine.store import OpenCase
@@ -330,10 +330,7 @@ class CaseReader:
         return access.may_withdraw(rule, own=own, others_acted=acted is not None)
 
     def _merge_seats(self, case: OpenCase) -> tuple[SeatHeld, ...]:
-        for wait in case.waits():
-            if wait.kind == "message" and wait.node.event is not None and wait.node.event.name == "merged":
-                return self._seats_among(case, wait)
-        return ()
+        return next((self._seats_among(case, wait) for wait in armed(case.waits(), "merged")), ())
 
     def _seats_among(self, case: OpenCase, wait: Wait) -> tuple[SeatHeld, ...]:
         """The viewer's seats that an action is open to."""
@@ -381,9 +378,8 @@ class CaseReader:
     def action(self, case_id: int, name: str, answers: Mapping[str, Any] | None, errors: Mapping[str, str] | None) -> ActionOffered:
         """One action of a case with its form; raises NotFound when it is not offered to the viewer."""
         case, _ = self.load(case_id)
-        for wait in self._armed(case):
-            if wait.node.event is not None and wait.node.event.name == name:
-                return self._action(case, wait, answers, errors)
+        for wait in armed(self._armed(case), name):
+            return self._action(case, wait, answers, errors)
         raise NotFound(case=case_id, action=name)
 
     # ---------------------------------------------------------------- the task page
@@ -503,8 +499,8 @@ class CaseReader:
     def clauses(self, node: Node) -> tuple[ClauseShown, ...]:
         """The clauses a step is done under, in plain words."""
         found = []
-        for part in node.properties.get("clause", "").split(","):
-            clause = self._organisation.clause(part.strip(), civil_day(self._viewer.at))
+        for part in node.listed("clause"):
+            clause = self._organisation.clause(part, civil_day(self._viewer.at))
             if clause is not None:
                 found.append(
                     ClauseShown(clause.clause_id, clause.citation, clause.plain, "" if clause.urgency in NO_WORD else clause.urgency)

@@ -31,7 +31,7 @@ def check(net: Net, decisions: Mapping[str, Decision], organisation: Organisatio
             yield from _check_group(node, group, organisation)
         if node.kind is Kind.USER_TASK and not node.candidate_groups and not node.assignee:
             yield Finding("seat_missing", "担当職（candidateGroups）がありません。", node.id, node.source)
-        for clause in _listed(node, "clause"):
+        for clause in node.listed("clause"):
             if clause not in organisation.clauses:
                 yield Finding("clause_unknown", f"条項「{clause}」は条項表にありません。", node.id, node.source)
         urgency = node.properties.get("urgency")
@@ -58,10 +58,10 @@ def check(net: Net, decisions: Mapping[str, Decision], organisation: Organisatio
 def _check_names(net: Net, node: Node, organisation: Organisation) -> Iterator[Finding]:
     """Elements, functions, notice templates and recorded clauses a step names: a typo must not switch a safeguard off in silence."""
     own = node.id.removesuffix(node.element)
-    for other in _listed(node, "not_same_person_as"):
+    for other in node.listed("not_same_person_as"):
         if own + other not in net.by_id:
             yield Finding("element_unknown", f"not_same_person_as の「{other}」は、この図にありません。", node.id, node.source)
-    for clause in _listed(node, "records"):
+    for clause in node.listed("records"):
         if clause != "none" and clause not in organisation.clauses:
             yield Finding("clause_unknown", f"records の条項「{clause}」は条項表にありません。", node.id, node.source)
     if node.topic is None:
@@ -71,7 +71,7 @@ def _check_names(net: Net, node: Node, organisation: Organisation) -> Iterator[F
             "topic_unknown", f"機能「{node.topic}」は登録されていません（使えるもの：{'、'.join(sorted(TOPICS))}）。", node.id, node.source
         )
     if node.topic == "notify":
-        groups = _listed(node, "to")
+        groups = node.listed("to")
         if not groups:
             yield Finding("notice_to_nobody", "知らせる相手（to）がありません。", node.id, node.source)
         for group in groups:
@@ -79,10 +79,6 @@ def _check_names(net: Net, node: Node, organisation: Organisation) -> Iterator[F
         template = node.properties.get("template", "step_told")
         if template not in TEMPLATES:
             yield Finding("template_unknown", f"通知の文面「{template}」はありません。", node.id, node.source)
-
-
-def _listed(node: Node, name: str) -> list[str]:
-    return [part.strip() for part in node.properties.get(name, "").split(",") if part.strip()]
 
 
 def _check_group(node: Node, group: str, organisation: Organisation) -> Iterator[Finding]:
@@ -102,7 +98,7 @@ def _check_facts(net: Net, decisions: Mapping[str, Decision]) -> Iterator[Findin
         known.update(decision.outputs)
     for node in net.nodes:
         known.update(field.id for field in node.form)
-        known.update(part.partition("=")[0].strip() for part in _listed(node, "sets"))
+        known.update(part.partition("=")[0].strip() for part in node.listed("sets"))
         if node.multi is not None:
             known.update(name for name in (node.element, node.multi.variable) if name)
     read: set[str] = set()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.net import Choice, FieldSpec
+from engine.net import Choice, FieldSpec, listed
 from engine.specs import Extension
 
 BPMN = "http://www.omg.org/spec/BPMN/20100524/MODEL"
@@ -19,11 +19,6 @@ def camunda(element: Element, name: str) -> str | None:
     """A `camunda:` attribute, without surrounding space; None when absent or empty."""
     value = element.get(f"{{{CAMUNDA}}}{name}")
     return value.strip() or None if value is not None else None
-
-
-def listed(text: str | None) -> tuple[str, ...]:
-    """The parts of a comma-separated text."""
-    return tuple(part.strip() for part in (text or "").split(",") if part.strip())
 
 
 def text_of(element: Element, path: str) -> str:

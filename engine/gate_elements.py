@@ -11,8 +11,8 @@ from lxml import etree
 from engine import extensions
 from engine.errors import ExpressionError, Finding
 from engine.expressions import compile_expression
-from engine.extensions import BPMN, CAMUNDA, NAMESPACES, camunda, listed
-from engine.net import FieldSpec, read_timer
+from engine.extensions import BPMN, CAMUNDA, NAMESPACES, camunda
+from engine.net import FieldSpec, listed, read_timer
 
 FIELD_TYPES = ("string", "text", "long", "boolean", "date", "datetime", "enum", "set", "unit", "rows")
 CONSTRAINTS = ("required", "maxlength", "min", "max", "required_when", "not_after", "not_before")

@@ -128,7 +128,7 @@ class _Builder:
         """The ways back that `send_back_to` declares, as virtual flows. Names that do not resolve are the gate's to tell."""
         for node in list(self.nodes):
             back = []
-            for element in _listed(node.properties.get("send_back_to", "")):
+            for element in node.listed("send_back_to"):
                 target = self.send_back_target(node, element)
                 if target is not None:
                     flow = Flow(len(self.flows), f"{node.id}~{element}", node.index, target.index, virtual=True)
@@ -203,7 +203,3 @@ def _backwards(start: int, join: int, before: Mapping[int, Iterable[int]]) -> se
 
 def _bits(indexes: Iterable[int]) -> int:
     return sum(1 << index for index in indexes)
-
-
-def _listed(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]

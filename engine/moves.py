@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cached_property
@@ -104,9 +104,8 @@ class Move:
 
     def _sets(self, node: Node, local: Mapping[str, Any]) -> None:
         """The node's `sets` property: facts that passing it makes true."""
-        text = node.properties.get("sets", "")
         changes: dict[str, Any] = {}
-        for part in filter(None, (part.strip() for part in text.split(","))):
+        for part in node.listed("sets"):
             name, _, expression = part.partition("=")
             value = self.evaluate(expression.strip(), local)
             changes[name.strip()] = value.isoformat() if isinstance(value, (datetime, date)) else value
@@ -201,8 +200,7 @@ class Move:
 
 def _notify(move: Move, node: Node, _local: Mapping[str, Any]) -> None:
     """Service `notify`: tell the seats in property `to`, with the template in property `template`."""
-    groups = [part.strip() for part in node.properties.get("to", "").split(",") if part.strip()]
-    seats = tuple(dict.fromkeys(move.seat_for(group) for group in groups))
+    seats = tuple(dict.fromkeys(move.seat_for(group) for group in node.listed("to")))
     move.told.append(Announced(node.id, node.name, seats, node.properties.get("template", "step_told")))
 
 
@@ -216,8 +214,7 @@ def recorded(node: Node) -> tuple[str, ...]:
 
     A step that only prepares, approves or assesses stands under a clause without fulfilling it (`records` = none).
     """
-    text = node.properties.get("records", node.properties.get("clause", ""))
-    return tuple(part.strip() for part in text.split(",") if part.strip() and part.strip() != "none")
+    return tuple(clause for clause in node.listed("records" if "records" in node.properties else "clause") if clause != "none")
 
 
 def send_back_targets(net: Net, node: Node) -> tuple[Node, ...]:
@@ -230,6 +227,11 @@ def ends_case(net: Net, node: Node) -> bool:
     return (
         node.event is not None and node.event.interrupting and net.scopes[node.scope].kind == "event" and net.scopes[node.scope].parent == 0
     )
+
+
+def armed(waits: Iterable[Wait], name: str) -> tuple[Wait, ...]:
+    """The waits that hear a message of this name: actions the diagram keeps armed."""
+    return tuple(wait for wait in waits if wait.kind == "message" and wait.node.event is not None and wait.node.event.name == name)
 
 
 def difference(before: tuple[Wait, ...], after: tuple[Wait, ...]) -> tuple[tuple[Wait, ...], tuple[Wait, ...]]:

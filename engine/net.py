@@ -52,6 +52,11 @@ ACTIVITIES = frozenset(
 )
 
 
+def listed(text: str | None) -> tuple[str, ...]:
+    """The parts of a comma-separated text."""
+    return tuple(part.strip() for part in (text or "").split(",") if part.strip())
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """One choice of an enum or set field, or one column of a rows field."""
@@ -174,6 +179,10 @@ class Node:
     outgoing: tuple[int, ...] = ()
     send_backs: tuple[int, ...] = ()
     targets: tuple[int, ...] = ()
+
+    def listed(self, name: str) -> tuple[str, ...]:
+        """The parts of a comma-separated property; () when it is absent."""
+        return listed(self.properties.get(name))
 
     @property
     def waits(self) -> bool:

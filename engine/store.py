@@ -67,11 +67,6 @@ def title_of(facts: Mapping[str, Any], fallback: str) -> str:
     return text if len(text) <= TITLE_LENGTH else text[: TITLE_LENGTH - 1] + "…"
 
 
-def clause_text(node: Node) -> str | None:
-    """The clauses a step is done under, comma-separated, as declared."""
-    return node.properties.get("clause") or None
-
-
 def step_name(node: Node, local: Mapping[str, Any]) -> str:
     """The step in words; instances of a multi-instance step are numbered from 1."""
     index = local.get("loop_index")
@@ -353,6 +348,8 @@ class Writer:
 
     def _clocks(self, case: OpenCase, move: Move, ended: bool) -> tuple[list[dict[str, Any]], list[str]]:
         """Recompute the statutory clocks whenever facts changed, with a record of each change; returns new jobs and job keys to drop."""
+        if case.facts and not move.changed and not ended:
+            return [], []  # clocks follow facts alone
         rules = move.organisation.rules
         old = {r.id: r for r in rules.clocks(case.facts, rules.calendar)} if case.facts else {}
         new = {r.id: r for r in rules.clocks(move.facts, rules.calendar)}

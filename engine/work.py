@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from engine import access, attachments, forms, history, obligations, people, tokens
 from engine.clock import JST, civil_day
-from engine.definitions import Definition, Definitions
+from engine.definitions import Definitions
 from engine.errors import (
     ActionNotOffered,
     AlreadyClaimed,
@@ -36,11 +36,11 @@ from engine.errors import (
 )
 from engine.model import Row, attachment, case_file, case_link, case_seat, draft, job, submission, task
 from engine.model import history as history_table
-from engine.moves import Move, recorded, send_back_targets
+from engine.moves import Move, armed, recorded, send_back_targets
 from engine.net import Node
 from engine.notices import Told
 from engine.organisation import Organisation
-from engine.store import OpenCase, Writer, insert_new, next_number, outcome_name, see, step_name, timer_job
+from engine.store import OpenCase, Writer, insert_new, next_number, see, timer_job
 from engine.tokens import Marking, Wait
 
 MAX_NOTE = 4_000
@@ -264,10 +264,10 @@ class Work:
         self._attempting("act", case=case_id, action=name)
         case = self._case(case_id)
         move = case.move(self._now)
-        armed = [wait for wait in case.waits() if wait.kind == "message" and wait.node.event is not None and wait.node.event.name == name]
-        wait = next((one for one in armed if move.may_send(one, self._seats)), None)
+        offers = armed(case.waits(), name)
+        wait = next((one for one in offers if move.may_send(one, self._seats)), None)
         if wait is None:
-            label = armed[0].node.name if armed else name
+            label = offers[0].node.name if offers else name
             raise ActionNotOffered(action=label, case=case_id)
         seat = self._seat_among({found for group in wait.node.candidate_groups if (found := move.seat_or_none(group))})
         read = self._read(wait.node, answers, move, wait.local)
@@ -343,9 +343,7 @@ class Work:
         if lost.row["organisation"] != kept.row["organisation"] or lost.row["process_id"] != kept.row["process_id"]:
             raise MergeRefused(why="手続が違います。", case=case_id)
         lost_move, kept_move = lost.move(self._now), kept.move(self._now)
-        wait = next(
-            (one for one in lost.waits() if one.kind == "message" and one.node.event is not None and one.node.event.name == "merged"), None
-        )
+        wait = next(iter(armed(lost.waits(), "merged")), None)
         if wait is None:
             raise MergeRefused(why="この手続では統合できません。", case=case_id)
         allowed = {found for group in wait.node.candidate_groups if (found := lost_move.seat_or_none(group))}
@@ -491,7 +489,7 @@ class Work:
 
     def _check_same_person(self, case: OpenCase, node: Node) -> None:
         """Separation of duties: whatever seat or deputy one acts through, one is the same person."""
-        others = [part.strip() for part in node.properties.get("not_same_person_as", "").split(",") if part.strip()]
+        others = node.listed("not_same_person_as")
         if not others:
             return
         prefix = node.id.removesuffix(node.element)
@@ -600,6 +598,3 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, li
     return {
         name: [before.get(name), after.get(name)] for name in sorted(before.keys() | after.keys()) if before.get(name) != after.get(name)
     }
-
-
-__all__ = ["Definition", "Work", "changes", "outcome_name", "step_name"]
