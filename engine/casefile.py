@@ -18,7 +18,7 @@ from engine.model import FAR_FUTURE, Row, attachment, case_file, case_link, case
 from engine.moves import Move, armed, ends_case, send_back_targets
 from engine.net import FieldSpec, Kind, Net, Node
 from engine.organisation import Organisation
-from engine.store import OpenCase
+from engine.store import OpenCase, others_acted
 from engine.tokens import Marking, Wait
 from engine.views import (
     ActionOffered,
@@ -322,12 +322,8 @@ class CaseReader:
         own = head.reporter == self._viewer.person
         if head.state != "open" or not access.may_withdraw(rule, own=own, others_acted=False):
             return False
-        acted = self._connection.scalar(
-            sa.select(task.c.id)
-            .where(task.c.case_id == case.id, task.c.closed_by.is_not(None), task.c.closed_by != self._viewer.person)
-            .limit(1)
-        )
-        return access.may_withdraw(rule, own=own, others_acted=acted is not None)
+        acted = others_acted(self._connection, case.id, self._viewer.person)
+        return access.may_withdraw(rule, own=own, others_acted=acted)
 
     def _merge_seats(self, case: OpenCase) -> tuple[SeatHeld, ...]:
         return next((self._seats_among(case, wait) for wait in armed(case.waits(), "merged")), ())
@@ -378,9 +374,10 @@ class CaseReader:
     def action(self, case_id: int, name: str, answers: Mapping[str, Any] | None, errors: Mapping[str, str] | None) -> ActionOffered:
         """One action of a case with its form; raises NotFound when it is not offered to the viewer."""
         case, _ = self.load(case_id)
-        for wait in armed(self._armed(case), name):
-            return self._action(case, wait, answers, errors)
-        raise NotFound(case=case_id, action=name)
+        wait = next(iter(armed(self._armed(case), name)), None)
+        if wait is None:
+            raise NotFound(case=case_id, action=name)
+        return self._action(case, wait, answers, errors)
 
     # ---------------------------------------------------------------- the task page
 

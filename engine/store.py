@@ -86,6 +86,12 @@ def see(connection: sa.Connection, organisation: str, case_id: int, seats: Itera
         connection.execute(insert_new(connection, case_seat), rows)
 
 
+def others_acted(connection: sa.Connection, case_id: int, person: str) -> bool:
+    """Whether anyone but this person has closed a step of the case."""
+    query = sa.select(task.c.id).where(task.c.case_id == case_id, task.c.closed_by.is_not(None), task.c.closed_by != person)
+    return connection.scalar(query.limit(1)) is not None
+
+
 def next_number(connection: sa.Connection, organisation: str, name: str, period: str) -> int:
     """The next number of a series; counted in the same transaction, so a refused act leaves no gap."""
     text = sa.text(

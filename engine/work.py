@@ -40,7 +40,7 @@ from engine.moves import Move, armed, recorded, send_back_targets
 from engine.net import Node
 from engine.notices import Told
 from engine.organisation import Organisation
-from engine.store import OpenCase, Writer, insert_new, next_number, see, timer_job
+from engine.store import OpenCase, Writer, insert_new, next_number, others_acted, see, timer_job
 from engine.tokens import Marking, Wait
 
 MAX_NOTE = 4_000
@@ -288,7 +288,7 @@ class Work:
         rule = case.definition.net.properties.get("withdraw", "never")
         if case.row["reporter"] != self.person:
             raise NotAllowed(case=case_id)
-        if not access.may_withdraw(rule, own=True, others_acted=self._someone_acted(case)):
+        if not access.may_withdraw(rule, own=True, others_acted=others_acted(self._connection, case.id, self.person)):
             raise WithdrawNotAllowed(case=case_id)
         move = case.move(self._now)
         step = tokens.cancel(case.definition.net, case.marking, "取下げ")
@@ -506,12 +506,6 @@ class Work:
         ).first()
         if rows is not None:
             raise SamePerson(other=rows.name)
-
-    def _someone_acted(self, case: OpenCase) -> bool:
-        found = self._connection.scalar(
-            sa.select(task.c.id).where(task.c.case_id == case.id, task.c.closed_by.is_not(None), task.c.closed_by != self.person).limit(1)
-        )
-        return found is not None
 
     # ---------------------------------------------------------------- does it fit?
 
