@@ -29,6 +29,7 @@ from engine.errors import (
     NotClaimed,
     NotFound,
     NotSendBack,
+    NotStopped,
     NotYourSeat,
     NotYourTask,
     OrganisationBroken,
@@ -47,6 +48,7 @@ from engine.errors import (
     TaskClosed,
     TaskNotFound,
     TextTooLong,
+    TriedMeanwhile,
     UnknownSeat,
     UnknownUnit,
     WithdrawNotAllowed,
@@ -56,10 +58,12 @@ from engine.jobs import run_forever
 from engine.organisation import Organisation
 from engine.organisation import load as load_organisation
 from engine.papers import Paper
+from engine.people import SYSTEM
 from engine.scenario import Player, Scenario
 from engine.scenario import load as load_scenario
 from engine.service import Engine
 from engine.settings import Settings
+from engine.stopped import ADMINISTRATOR, StoppedStep
 from engine.storage import STORAGE_ERRORS
 from engine.views import (
     ActionOffered,
@@ -90,8 +94,10 @@ from engine.views import (
 from engine.work import Work
 
 __all__ = [
+    "ADMINISTRATOR",
     "JST",
     "STORAGE_ERRORS",
+    "SYSTEM",
     "ActionNotOffered",
     "ActionOffered",
     "AlreadyClaimed",
@@ -133,6 +139,7 @@ __all__ = [
     "NotClaimed",
     "NotFound",
     "NotSendBack",
+    "NotStopped",
     "NotYourSeat",
     "NotYourTask",
     "NoticeShown",
@@ -158,12 +165,14 @@ __all__ = [
     "StaleVersion",
     "StartForm",
     "StepShown",
+    "StoppedStep",
     "SystemClock",
     "TadachiError",
     "TaskClosed",
     "TaskNotFound",
     "TaskPage",
     "TextTooLong",
+    "TriedMeanwhile",
     "UnknownSeat",
     "UnknownUnit",
     "Viewer",

@@ -17,7 +17,13 @@ class Host(Protocol):
         """The value of an expression over facts and locals."""
 
     def run(self, node: Node, local: Mapping[str, Any]) -> None:
-        """Do the work of a service, send or business rule task, or of a throwing message event with a topic; may raise BpmnError."""
+        """Do the work of a service, send or business rule task, or of a throwing message event with a topic.
+
+        Raises:
+            BpmnError: it failed in a way the diagram names by a code.
+            ServiceFailed: it failed in any other way; nothing it did may stay.
+            NotForeseen: a preview does not do it.
+        """
 
 
 class BpmnError(Exception):
@@ -28,8 +34,25 @@ class BpmnError(Exception):
         self.code = code
 
 
+class ServiceFailed(Exception):
+    """Raised by a host's `run`: the work could not be done, for a reason that no code of the diagram stands for.
+
+    `reason` is what an administrator reads: the type and a short text, nothing of the case's contents.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class NotForeseen(Exception):
+    """Raised by the host of a preview: what this work does, only doing it would show. The token rests and no error path is taken."""
+
+
 #: Waits that the outside can move; errors and escalations are found by searching outward.
 OUTSIDE = frozenset({"timer", "message", "signal", "conditional"})
+#: Nodes whose work the host does. A token rests at one only between two tries: its work has failed, and the wait is called "service".
+WORKING = frozenset({Kind.SERVICE_TASK, Kind.SEND_TASK, Kind.BUSINESS_RULE_TASK, Kind.THROW, Kind.END})
 
 
 class Board:
@@ -138,12 +161,14 @@ class Board:
         nodes = self.nodes
         for owner, token in self.tokens.items():
             node = nodes[token.node]
-            if node.waits and token.multi is None:
+            if token.multi is None:
                 if node.kind is Kind.EVENT_GATEWAY:
                     for target in node.targets:
                         yield wait_kind(nodes[target]), owner, target, 0
-                else:
+                elif node.waits:
                     yield wait_kind(node), owner, token.node, 0
+                elif node.kind in WORKING:
+                    yield "service", owner, token.node, 0
             for index, state in token.armed:
                 event = nodes[index].event
                 if event is not None and event.kind in OUTSIDE:
@@ -170,7 +195,7 @@ class Board:
             if event is not None and event.kind == kind and index != skip:
                 if event.code is not None and event.code == code:
                     return index
-                if event.code is None:
+                if event.code is None and catch_all is None:
                     catch_all = index
         return catch_all
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from engine import access, foresight, forms, obligations, paper_templates, papers, people, wording
+from engine import access, foresight, forms, obligations, paper_templates, papers, people, stopped, wording
 from engine.clock import civil_day
 from engine.errors import AttachmentNotFound, CaseNotFound, NotFound, ProcessNotFound, TaskNotFound
 from engine.expressions import compile_expression
@@ -120,6 +120,7 @@ class CaseReader:
             can_merge=bool(merge_seats),
             seats=self._seeing_seats(case),
             merge_seats=merge_seats,
+            stopped=stopped.of_case(self._connection, case_id),
         )
 
     def facts(self, case: OpenCase) -> tuple[FactShown, ...]:
@@ -586,9 +587,11 @@ class CaseReader:
             own_event = wait.node.id.startswith(prefix) and wait.kind in ("timer", "conditional") and wait.node.kind is Kind.CATCH
             if own_event:
                 seen.setdefault(wait.node.id.removeprefix(prefix).split("/")[0], []).append("current")
+            elif wait.kind == "service" and wait.node.id.startswith(prefix):
+                seen.setdefault(wait.node.id.removeprefix(prefix).split("/")[0], []).append("stopped")
         result: dict[str, dict[str, Any]] = {}
         for element, states in seen.items():
-            open_states = [state for state in states if state in ("overdue", "current")]
+            open_states = [state for state in states if state in ("overdue", "current", "stopped")]
             state = (
                 "overdue"
                 if "overdue" in states
@@ -600,7 +603,7 @@ class CaseReader:
             )
             if not state:
                 continue
-            label = {"overdue": "超過", "current": "処理中", "done": "済"}[state]
+            label = "停止" if "stopped" in states and state == "current" else {"overdue": "超過", "current": "処理中", "done": "済"}[state]
             result[element] = {"state": state, "label": label, "count": len(open_states) or len(states), "calls": None}
         for node in net.nodes:
             if node.called and node.id.startswith(prefix) and "/" not in node.id.removeprefix(prefix):

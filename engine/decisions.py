@@ -20,6 +20,7 @@ from typing import Any
 
 from engine.errors import DecisionAmbiguous, DefinitionRefused, ExpressionError, Finding
 from engine.expressions import Expression, Functions, Values, compile_expression, equal, ordered, truth
+from engine.limits import DEFAULT
 
 SINGLE = ("UNIQUE", "FIRST", "ANY")
 LISTS = ("COLLECT", "RULE ORDER")
@@ -97,19 +98,42 @@ class Decision:
             if required.id not in done:
                 required._evaluate(values, functions, results, done)
         done.add(self.id)
-        rows = self.matching(values, functions)
-        if self.hit_policy == "FIRST":
-            rows = rows[:1]
-        found = [tuple(result.evaluate(values, functions) if result else None for result in self._rules[row - 1].results) for row in rows]
-        if self.hit_policy in LISTS:
-            own: dict[str, object] = {name: [row[place] for row in found] for place, name in enumerate(self.outputs)}
-        else:
-            ambiguous = len(found) > 1 and (self.hit_policy == "UNIQUE" or any(row != found[0] for row in found))
-            if ambiguous:
-                raise DecisionAmbiguous(decision=self.id, rules="・".join(map(str, rows)))
-            own = dict(zip(self.outputs, found[0] if found else (None,) * len(self.outputs), strict=True))
+        own = self.decide(values, functions)
         results.update(own)
         values.update(own)
+
+    def decide(self, values: Values, functions: Functions | None = None) -> dict[str, object]:
+        """Its own outputs alone, where what it requires is already among the values.
+
+        Raises:
+            DecisionAmbiguous: the rows that match do not give one result.
+            ExpressionError: a value does not fit.
+        """
+        given = functions or {}
+        rows = self.matching(values, given)
+        if self.hit_policy == "FIRST":
+            rows = rows[:1]
+        found = [tuple(result.evaluate(values, given) if result else None for result in self._rules[row - 1].results) for row in rows]
+        if self.hit_policy in LISTS:
+            return {name: [row[place] for row in found] for place, name in enumerate(self.outputs)}
+        ambiguous = len(found) > 1 and (self.hit_policy == "UNIQUE" or any(row != found[0] for row in found))
+        if ambiguous:
+            raise DecisionAmbiguous(decision=self.id, rules="・".join(map(str, rows)))
+        return dict(zip(self.outputs, found[0] if found else (None,) * len(self.outputs), strict=True))
+
+    def reads(self) -> tuple[frozenset[str], tuple[frozenset[str], ...]]:
+        """The names its inputs and cells read, and those that each output reads besides; required outputs are among them."""
+        names: set[str] = set()
+        for row in self.spec.rules:
+            for cell in row[0]:
+                read_cell(cell, names)
+        for expression in self._inputs:
+            names.update(expression.names)
+        columns = tuple(
+            frozenset(name for rule in self._rules if (result := rule.results[place]) is not None for name in result.names)
+            for place in range(len(self.outputs))
+        )
+        return frozenset(names - {INPUT}), columns
 
 
 def compile_decisions(specs: Sequence[TableSpec], file: str = "") -> tuple[Decision, ...]:
@@ -120,7 +144,7 @@ def compile_decisions(specs: Sequence[TableSpec], file: str = "") -> tuple[Decis
     """
     findings: list[Finding] = []
     by_id = {spec.id: spec for spec in specs}
-    made: dict[str, Decision] = {}
+    made: dict[str, Decision | None] = {}  # None: refused, and not to be tried again by whatever requires it
 
     def make(spec: TableSpec, path: tuple[str, ...]) -> Decision | None:
         if spec.id in made:
@@ -137,15 +161,17 @@ def compile_decisions(specs: Sequence[TableSpec], file: str = "") -> tuple[Decis
                     required.append(needed)
         before = len(findings)
         decision = _compile(spec, tuple(required), file, findings)
-        if len(findings) > before:
-            return None
-        made[spec.id] = decision
-        return decision
+        made[spec.id] = decision if len(findings) == before else None
+        return made[spec.id]
 
     result = [make(spec, ()) for spec in specs]
     if findings:
-        raise DefinitionRefused(list(dict.fromkeys(findings)))
+        raise DefinitionRefused(list(dict.fromkeys(findings))[: DEFAULT.findings])
     return tuple(decision for decision in result if decision is not None)
+
+
+def _why(error: ExpressionError | OverflowError) -> str:
+    return error.text if isinstance(error, ExpressionError) else "数が大きすぎます。"  # a whole number of hundreds of digits
 
 
 def _compile(spec: TableSpec, required: tuple[Decision, ...], file: str, findings: list[Finding]) -> Decision:
@@ -154,8 +180,8 @@ def _compile(spec: TableSpec, required: tuple[Decision, ...], file: str, finding
     def expression(text: str, where: str) -> Expression | None:
         try:
             compiled = compile_expression(text)
-        except ExpressionError as error:
-            findings.append(Finding("expression", f"{where}：{error.text}", spec.id, file))
+        except (ExpressionError, OverflowError) as error:
+            findings.append(Finding("expression", f"{where}：{_why(error)}", spec.id, file))
             return None
         names.update(compiled.names)
         return compiled
@@ -175,8 +201,8 @@ def _compile(spec: TableSpec, required: tuple[Decision, ...], file: str, finding
         for place, cell in enumerate(cells, 1):
             try:
                 tests.append(read_cell(cell, names))
-            except ExpressionError as error:
-                findings.append(Finding("expression", f"{number}行目の入力{place}列目：{error.text}", spec.id, file))
+            except (ExpressionError, OverflowError) as error:
+                findings.append(Finding("expression", f"{number}行目の入力{place}列目：{_why(error)}", spec.id, file))
         rules.append(
             Rule(
                 tuple(tests),

@@ -16,6 +16,7 @@ from engine import parsing
 from engine.decisions import Decision
 from engine.deploy_check import check
 from engine.errors import DefinitionRefused, Finding, ProcessNotFound
+from engine.limits import DEFAULT, Limits
 from engine.model import definition
 from engine.net import Net
 from engine.organisation import Organisation
@@ -78,12 +79,19 @@ def bundles(folder: Path, common: Path) -> dict[str, tuple[str, dict[str, bytes]
     return result
 
 
-def compile_bundle(process_id: str, files: Mapping[str, bytes]) -> tuple[Net, dict[str, Decision]]:
-    """Parse a bundle into its net and decisions; raises DefinitionRefused with every finding."""
-    decisions = {
-        decision.id: decision for name, data in files.items() if name.endswith(".dmn") for decision in parsing.parse_decisions(data)
-    }
-    return parsing.parse_bundle(files, process_id), decisions
+def compile_bundle(
+    process_id: str, files: Mapping[str, bytes], limits: Limits = DEFAULT, *, admitted: bool = False
+) -> tuple[Net, dict[str, Decision]]:
+    """Parse a bundle into its net and decisions.
+
+    Args:
+        admitted: the bundle is in force already: rules and limits made since then do not strand its cases.
+
+    Raises:
+        DefinitionRefused: with every finding.
+    """
+    decisions = parsing.parse_tables(files, limits, admitted=admitted)
+    return parsing.parse_bundle(files, process_id, None, limits, admitted=admitted), decisions
 
 
 class Definitions:
@@ -105,7 +113,7 @@ class Definitions:
             if row is None:
                 raise ProcessNotFound(process=definition_id)
             files = {name: text.encode() for name, text in json.loads(row["bundle"]).items()}
-            net, decisions = compile_bundle(row["process_id"], files)
+            net, decisions = compile_bundle(row["process_id"], files, admitted=True)
             self._compiled[definition_id] = Definition(
                 row["id"], row["organisation"], row["process_id"], row["version"], row["name"], net, decisions, files
             )
@@ -153,7 +161,7 @@ class Definitions:
         ready = []
         for process_id, (name, files) in bundles(organisation.folder, self._common).items():
             try:
-                net, decisions = compile_bundle(process_id, files)
+                net, decisions = compile_bundle(process_id, files, organisation.rules.limits)
             except DefinitionRefused as refused:
                 findings += refused.findings
                 continue

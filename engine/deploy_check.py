@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
 
-from engine.decisions import Decision
-from engine.errors import Finding
+from engine.decisions import INPUT, Decision, read_cell
+from engine.errors import ExpressionError, Finding
 from engine.expressions import compile_expression
+from engine.gate_check import LOCALS
+from engine.gate_extensions import near
+from engine.limits import DEFAULT
 from engine.net import Kind, Net, Node
 from engine.notices import TEMPLATES
 from engine.organisation import Organisation
@@ -22,18 +28,23 @@ COMMON_FACTS = ENGINE_FACTS | {"known_at", "owning_unit", "loop_index"}
 
 
 def check(net: Net, decisions: Mapping[str, Decision], organisation: Organisation) -> Iterator[Finding]:
+    """Everything that a diagram names and its office does not have, or may not be said so; no more findings than a person can read."""
+    yield from islice(_check(net, decisions, organisation), DEFAULT.findings)
+
+
+def _check(net: Net, decisions: Mapping[str, Decision], organisation: Organisation) -> Iterator[Finding]:
     """What a diagram names must exist in the office: roles, units, clauses, tables, clocks; and no form may write what the engine derives."""
     derived = {name for key in organisation.rules.derived if key in decisions for name in decisions[key].outputs} | ENGINE_FACTS
     clocks = set(organisation.rules.clock_ids)
     yield from _check_facts(net, decisions)
+    yield from _check_whole(net, organisation)
     for node in net.nodes:
+        yield from _check_person(node)
         for group in node.candidate_groups:
             yield from _check_group(node, group, organisation)
-        if node.kind is Kind.USER_TASK and not node.candidate_groups and not node.assignee:
-            yield Finding("seat_missing", "担当職（candidateGroups）がありません。", node.id, node.source)
         for clause in node.listed("clause"):
             if clause not in organisation.clauses:
-                yield Finding("clause_unknown", f"条項「{clause}」は条項表にありません。", node.id, node.source)
+                yield _unknown("clause_unknown", f"条項「{clause}」は条項表にありません", clause, organisation.clauses, node)
         urgency = node.properties.get("urgency")
         if urgency and urgency not in URGENCIES:
             yield Finding(
@@ -41,9 +52,9 @@ def check(net: Net, decisions: Mapping[str, Decision], organisation: Organisatio
             )
         deadline = node.properties.get("deadline")
         if deadline and deadline not in clocks:
-            yield Finding("clock_unknown", f"期限「{deadline}」は rules.toml にありません。", node.id, node.source)
+            yield _unknown("clock_unknown", f"期限「{deadline}」は rules.toml にありません", deadline, clocks, node)
         if node.decision and node.decision not in decisions:
-            yield Finding("decision_unknown", f"決定表「{node.decision}」がありません。", node.id, node.source)
+            yield _unknown("decision_unknown", f"決定表「{node.decision}」がありません", node.decision, decisions, node)
         paper, _, index = node.properties.get("paper", "").partition(":")
         if paper and (paper not in PAPER_IDS or (index and not index.isdecimal())):
             yield Finding(
@@ -52,7 +63,69 @@ def check(net: Net, decisions: Mapping[str, Decision], organisation: Organisatio
         yield from _check_names(net, node, organisation)
         for field in node.form:
             if field.id in derived:
-                yield Finding("derived_fact", f"「{field.id}」は決定表が計算する値なので、入力項目にできません。", node.id, node.source)
+                yield Finding(
+                    "derived_fact", f"「{field.id}」はエンジンか決定表が決める値なので、入力項目にできません。", node.id, node.source
+                )
+        for name in _set_by(node):
+            if name in derived:
+                yield Finding(
+                    "derived_fact", f"「{name}」はエンジンか決定表が決める値なので、sets では変えられません。", node.id, node.source
+                )
+
+
+def _unknown(rule: str, message: str, name: str, names: Collection[str], node: Node) -> Finding:
+    """A name that the office does not have, with those that look like it."""
+    return Finding(rule, f"{message}{near(name, names)}。", node.id, node.source)
+
+
+def _set_by(node: Node) -> list[str]:
+    """Facts that passing a node sets."""
+    return [part.partition("=")[0].strip() for part in node.listed("sets")]
+
+
+def _check_person(node: Node) -> Iterator[Finding]:
+    """What people do has a name they can read and a seat that does it."""
+    personal = node.kind in (Kind.USER_TASK, Kind.MANUAL_TASK)
+    if personal and not node.candidate_groups and not node.assignee:
+        yield Finding("seat_missing", "担当職（candidateGroups）がありません。「役@部署」を書いてください。", node.id, node.source)
+    if (personal or (node.candidate_groups and node.event is not None)) and not node.name.strip():
+        yield Finding("name_missing", "名前がありません。受信箱に出る名前を、体言止めで付けてください。", node.id, node.source)
+
+
+def _check_whole(net: Net, organisation: Organisation) -> Iterator[Finding]:
+    """What only the whole shows: actions that cannot be told apart, events that nobody sends, a numbering the office does not have."""
+    if not net.name.strip() or net.name == net.process_id:
+        yield Finding("name_missing", "手続に名前（プロセスの name）がありません。", net.process_id, net.diagrams[0].source)
+    numbering = net.properties.get("numbering")
+    keys = {row.key for row in organisation.rules.numbering}
+    if numbering and numbering not in keys:
+        message = f"numbering「{numbering}」は rules.toml の [[numbering]] にありません{near(numbering, keys)}。"
+        yield Finding("numbering_unknown", message, net.process_id, net.diagrams[0].source)
+    sent = {(kind, name) for node in net.nodes for kind, name in _sends(node)}
+    heard: dict[tuple[object, ...], Node] = {}
+    for node in net.nodes:
+        event = node.event
+        if event is None or event.kind not in ("message", "signal") or (event.kind, event.name) in _sends(node):
+            continue
+        if node.kind is Kind.START and net.scopes[node.scope].kind == "process":
+            continue  # starts a case: it is asked for from outside
+        if not node.candidate_groups and (event.kind, event.name) not in sent:
+            what = "メッセージ" if event.kind == "message" else "シグナル"
+            message = f"{what}「{event.name}」を送る要素も、行える役（candidateGroups）もないので、決して起きません。"
+            yield Finding("never_sent", message, node.id, node.source)
+        place: object = node.attached if node.kind is Kind.BOUNDARY else (net.scopes[node.scope].parent, "start")
+        if event.kind == "message" and node.kind in (Kind.BOUNDARY, Kind.START):
+            first = heard.setdefault((event.name, node.prefix, place), node)
+            if first is not node:
+                message = f"操作「{event.name}」が、同じ範囲で「{first.element}」と重なっています。メッセージ名を分けてください。"
+                yield Finding("action_clash", message, node.id, node.source)
+
+
+def _sends(node: Node) -> tuple[tuple[str, str], ...]:
+    """(kind, name) of the message or signal that reaching a node sends."""
+    if node.event is not None and node.kind in (Kind.THROW, Kind.END, Kind.SEND_TASK):
+        return ((node.event.kind, node.event.name),)
+    return ()
 
 
 def _check_names(net: Net, node: Node, organisation: Organisation) -> Iterator[Finding]:
@@ -60,10 +133,11 @@ def _check_names(net: Net, node: Node, organisation: Organisation) -> Iterator[F
     own = node.id.removesuffix(node.element)
     for other in node.listed("not_same_person_as"):
         if own + other not in net.by_id:
-            yield Finding("element_unknown", f"not_same_person_as の「{other}」は、この図にありません。", node.id, node.source)
+            beside = [item.element for item in net.nodes if item.prefix == node.prefix]
+            yield _unknown("element_unknown", f"not_same_person_as の「{other}」は、この図にありません", other, beside, node)
     for clause in node.listed("records"):
         if clause != "none" and clause not in organisation.clauses:
-            yield Finding("clause_unknown", f"records の条項「{clause}」は条項表にありません。", node.id, node.source)
+            yield _unknown("clause_unknown", f"records の条項「{clause}」は条項表にありません", clause, organisation.clauses, node)
     if node.topic is None:
         return
     if node.topic not in TOPICS:
@@ -78,7 +152,7 @@ def _check_names(net: Net, node: Node, organisation: Organisation) -> Iterator[F
             yield from _check_group(node, group, organisation)
         template = node.properties.get("template", "step_told")
         if template not in TEMPLATES:
-            yield Finding("template_unknown", f"通知の文面「{template}」はありません。", node.id, node.source)
+            yield _unknown("template_unknown", f"通知の文面「{template}」はありません", template, TEMPLATES, node)
 
 
 def _check_group(node: Node, group: str, organisation: Organisation) -> Iterator[Finding]:
@@ -86,9 +160,22 @@ def _check_group(node: Node, group: str, organisation: Organisation) -> Iterator
     if group == "reporter":
         return
     if role not in organisation.roles:
-        yield Finding("role_unknown", f"担当職「{role}」は organisation.toml にありません。", node.id, node.source)
+        yield _unknown("role_unknown", f"担当職「{role}」は organisation.toml にありません", role, organisation.roles, node)
     elif where not in ("owning_unit", "reporting_unit", "organisation") and where not in organisation.units:
-        yield Finding("unit_unknown", f"部署「{where}」は organisation.toml にありません。", node.id, node.source)
+        places = ("owning_unit", "reporting_unit", "organisation", *organisation.units)
+        problem = (
+            f"部署「{where}」は organisation.toml にありません" if where else "担当職に部署がありません。「役@部署」の形で書いてください"
+        )
+        yield _unknown("unit_unknown", problem, where, places, node)
+
+
+@dataclass(frozen=True)
+class _Source:
+    """An expression of a node: what a person calls its place, its text, and names that stand only there."""
+
+    where: str
+    text: str
+    local: frozenset[str] = frozenset()
 
 
 def _check_facts(net: Net, decisions: Mapping[str, Decision]) -> Iterator[Finding]:
@@ -98,19 +185,68 @@ def _check_facts(net: Net, decisions: Mapping[str, Decision]) -> Iterator[Findin
         known.update(decision.outputs)
     for node in net.nodes:
         known.update(field.id for field in node.form)
-        known.update(part.partition("=")[0].strip() for part in node.listed("sets"))
+        known.update(_set_by(node))
         if node.multi is not None:
             known.update(name for name in (node.element, node.multi.variable) if name)
     read: set[str] = set()
     for node in net.nodes:
-        for text in _expressions(net, node):
-            names = compile_expression(text).names
-            read.update(names)
-            for name in sorted(names - known):
-                yield Finding("fact_unknown", f"「{name}」という項目は、どの画面にも決定表にもありません。", node.id, node.source)
-    for decision in _used(net, decisions, read):
-        for name in sorted(set(decision.names) - known):
-            yield Finding("fact_unknown", f"決定表が読む「{name}」という項目は、どの画面にも決定表にもありません。", decision.id)
+        for source in _expressions(net, node):
+            read.update(compile_expression(source.text).names)
+            wrong = _unknown_fact(source.text, known, source.local)
+            if wrong:
+                yield Finding("fact_unknown", f"{source.where}：{wrong}", node.id, node.source)
+        for field in node.form:
+            for rule in ("not_after", "not_before"):
+                other = field.constraints.get(rule)
+                if other and other != "now" and other not in known:
+                    message = f"入力項目「{field.id}」の {rule}：「{other}」という項目は、どの画面にもありません{near(other, known)}。"
+                    yield Finding("fact_unknown", message, node.id, node.source)
+    tables: dict[str, Decision] = {}
+    todo = list(_used(net, decisions, read))[::-1]
+    while todo:  # with all they require, each once
+        decision = todo.pop()
+        if decision.id not in tables:
+            tables[decision.id] = decision
+            todo += decision.requires
+    for decision in tables.values():
+        yield from _check_table(decision, known)
+
+
+def _unknown_fact(text: str, known: Collection[str], local: Collection[str]) -> str:
+    """What is wrong with the first unknown name of an expression, and where it stands; "" when every name is known."""
+    try:
+        compile_expression(text, {name for name in compile_expression(text).names if name in known or name in local})
+    except ExpressionError as error:
+        position = int(error.ids["position"])
+        found = re.match(r"\w+", text[position:])
+        name = found[0] if found else ""
+        shown = text if len(text) <= 60 else f"…{text[max(position - 20, 0) : position + 40]}…"
+        return f"式「{shown}」の{position + 1}文字目の「{name}」という項目は、どの画面にも決定表にもありません{near(name, known)}。"
+    return ""
+
+
+def _check_table(decision: Decision, known: Collection[str]) -> Iterator[Finding]:
+    """Every name that a table reads, with the row and column of the first place it stands."""
+    told: set[str] = set()
+    for where, names in _table_names(decision):
+        for name in sorted(names - set(known) - told - {INPUT}):
+            told.add(name)
+            message = f"{where}：決定表が読む「{name}」という項目は、どの画面にも決定表にもありません{near(name, known)}。"
+            yield Finding("fact_unknown", message, decision.id)
+
+
+def _table_names(decision: Decision) -> Iterator[tuple[str, frozenset[str]]]:
+    spec = decision.spec
+    for column, text in enumerate(spec.inputs, 1):
+        yield f"入力{column}列目「{text[:60]}」", compile_expression(text).names
+    for row, (cells, results) in enumerate(spec.rules, 1):
+        for column, text in enumerate(cells, 1):
+            names: set[str] = set()
+            read_cell(text, names)
+            yield f"{row}行目の入力{column}列目「{text[:60]}」", frozenset(names)
+        for column, text in enumerate(results, 1):
+            if text:
+                yield f"{row}行目の出力{column}列目「{text[:60]}」", compile_expression(text).names
 
 
 def _used(net: Net, decisions: Mapping[str, Decision], read: set[str]) -> Iterator[Decision]:
@@ -121,17 +257,35 @@ def _used(net: Net, decisions: Mapping[str, Decision], read: set[str]) -> Iterat
             yield decision
 
 
-def _expressions(net: Net, node: Node) -> Iterator[str]:
+def _expressions(net: Net, node: Node) -> Iterator[_Source]:
     """Every expression of a node that reads facts."""
     for flow in node.outgoing:
         if net.flows[flow].condition:
-            yield net.flows[flow].condition or ""
+            yield _Source(f"流れ「{net.flows[flow].name or net.flows[flow].id}」の条件", net.flows[flow].condition or "")
     if node.event is not None and node.event.condition:
-        yield node.event.condition
+        yield _Source("条件", node.event.condition)
+    if node.event is not None and node.event.timer is not None and not node.event.timer.literal:
+        yield _Source("時刻", node.event.timer.text)
     if node.multi is not None:
-        yield from (text for text in (node.multi.collection, node.multi.cardinality, node.multi.completion) if text)
+        for name, text, local in (
+            ("collection", node.multi.collection, frozenset()),
+            ("loopCardinality", node.multi.cardinality, frozenset()),
+            ("completionCondition", node.multi.completion, LOCALS),
+        ):
+            if text:
+                yield _Source(name, text, local)
     for name in ("offered_when", "suggestion"):
         if node.properties.get(name):
-            yield node.properties[name]
+            yield _Source(name, node.properties[name])
+    for part in node.listed("sets"):
+        yield _Source("sets", part.partition("=")[2].strip())
+    for name, text in (("assignee", node.assignee), ("expression", node.expression)):
+        if text:
+            yield _Source(name, text)
     for field in node.form:
-        yield from (text for text in (field.properties.get("shown_when"), field.constraints.get("required_when")) if text)
+        for name, text in (("shown_when", field.properties.get("shown_when")), ("required_when", field.constraints.get("required_when"))):
+            if text:
+                yield _Source(f"入力項目「{field.id}」の {name}", text)
+
+
+__all__ = ["COMMON_FACTS", "ENGINE_FACTS", "TOPICS", "URGENCIES", "check"]

@@ -150,6 +150,18 @@ class NotSendBack(Conflict):
     message = "この処理から「{to}」へは差し戻せません。"
 
 
+class NotStopped(NotFound):
+    """No stopped step of this number in the actor's office: it goes on again, or the case no longer needs it."""
+
+    message = "この処理は、もう止まっていません。再開したか、案件のほうで不要になっています。"
+
+
+class TriedMeanwhile(Conflict):
+    """The stopped step was tried after the page was made."""
+
+    message = "この処理は、表示のあとに実行されましたが、再び失敗しました。新しい理由を確かめてから、もう一度操作してください。"
+
+
 class NotClaimed(Conflict):
     """Release of something one does not hold."""
 
@@ -233,13 +245,19 @@ class MergeRefused(Invalid):
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing wrong in a diagram or an office's folder."""
+    """One thing wrong in a diagram or an office's folder.
+
+    Attributes:
+        severity: "error" keeps it from coming into force, "warning" does not.
+        run: a shortest run that shows it, as steps of a scenario (engine/scenario.py), in JSON; "" when no run can.
+    """
 
     rule: str
     message: str
     element: str = ""
     file: str = ""
     severity: str = "error"
+    run: str = ""
 
 
 class Refused(TadachiError):

@@ -192,6 +192,17 @@ def compile_expression(
     return expression
 
 
+def syntax(source: str) -> ast.expr:
+    """The syntax tree of an expression that compiles, for those who reason about it instead of evaluating it.
+
+    Raises:
+        ExpressionError: it does not compile.
+    """
+    compiler = _Compiler(source, KNOWN_FUNCTIONS)
+    compiler.compile()
+    return ast.parse(compiler.text, mode="eval").body
+
+
 @lru_cache(maxsize=4096)
 def _compiled(source: str, functions: frozenset[str]) -> tuple[Expression, tuple[tuple[str, int], ...]]:
     compiler = _Compiler(source, functions)
@@ -256,7 +267,7 @@ class _Compiler:
             if len(value) > MAX_LITERAL:
                 raise self.refuse(f"文字列が長すぎます（{MAX_LITERAL}文字まで）。", node)
         elif _is_number(value):
-            if not math.isfinite(value) or abs(value) > MAX_NUMBER:
+            if abs(value) > MAX_NUMBER or not math.isfinite(value):
                 raise self.refuse("数が大きすぎます。", node)
         elif value is not None and not isinstance(value, bool):
             raise self.refuse("この種類の値は使えません。", node)

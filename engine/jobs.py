@@ -6,13 +6,13 @@ import json
 import logging
 import smtplib
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from engine import notices, people
+from engine import notices, people, stopped
 from engine.clock import civil_day
 from engine.errors import CaseClosed, TadachiError
 from engine.forms import japanese_day
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: A failing timer is tried again after these spans, then kept as a dead letter (run_at NULL) for an administrator.
+#: A failing timer (not failed work of the diagram: `engine/stopped.py`) is tried again after these spans, then kept as a dead letter (run_at NULL) for an administrator.
 RETRY_AFTER = (timedelta(seconds=10), timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6))
 DELIVERIES_AT_ONCE = 20
 POLL = 1.0  # seconds between looks when nothing is due
@@ -84,9 +84,13 @@ def _run_one(engine: Engine) -> int:
 
 
 def _put_off(engine: Engine, claimed: Row, error: Exception) -> None:
-    attempts = claimed["attempts"] + 1
-    run_at = engine.clock.now() + RETRY_AFTER[attempts - 1] if attempts <= len(RETRY_AFTER) else None
-    text = error.text if isinstance(error, TadachiError) else f"{type(error).__name__}: {error}"
+    attempts, now = claimed["attempts"] + 1, engine.clock.now()
+    run_at: datetime | None
+    if claimed["kind"] == stopped.KIND:  # the try itself could not be made, which says nothing about the work: no try is used up
+        run_at, text = now + stopped.TRY_AGAIN_AFTER[min(attempts, len(stopped.TRY_AGAIN_AFTER)) - 1], type(error).__name__
+    else:
+        run_at = now + RETRY_AFTER[attempts - 1] if attempts <= len(RETRY_AFTER) else None
+        text = error.text if isinstance(error, TadachiError) else f"{type(error).__name__}: {error}"
     with engine.writing() as connection:
         connection.execute(job.update().where(job.c.id == claimed["id"]).values(attempts=attempts, run_at=run_at, error=text[:500]))
 
@@ -98,6 +102,8 @@ def _run(engine: Engine, connection: sa.Connection, row: Row) -> None:
     try:
         if row["kind"] == "timer":
             work.fire_timer(row["case_id"], payload["wait"], row["run_at"])
+        elif row["kind"] == stopped.KIND:
+            work.try_again(row)
         elif row["kind"] in ("remind", "escalate"):
             _remind(engine, connection, work, row, payload["task"])
         elif row["kind"] in ("warn", "overdue"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -11,6 +11,8 @@ from engine.errors import UnknownFormat
 from engine.net import Kind, Node
 
 FORMAT = 1
+#: format -> what makes the rows of that format those of a later one, number included; a format that was ever released stays here.
+UPGRADES: dict[int, Callable[[list[Any]], list[Any]]] = {}
 ROOT = 1
 
 #: (node number, state): an armed boundary event of a token, or the start of an armed event sub-process of a frame. The state counts how
@@ -58,7 +60,7 @@ class Wait(NamedTuple):
     """Something an act or an event can move.
 
     Attributes:
-        kind: task, timer, message, signal or conditional.
+        kind: task, timer, message, signal, conditional, or service: work that failed and will be tried again.
         owner: the token (or, for the start of an event sub-process, the frame) it belongs to; what `complete` takes as token.
         local: `loop_index` and the element variable of a repeated activity.
         fired: how often a repeating timer has fired; it is due again after each time.
@@ -121,14 +123,17 @@ class Marking:
 
     @staticmethod
     def load(text: str) -> Marking:
-        """The marking of a dump.
+        """The marking of a dump, brought to today's format if an earlier release wrote it.
 
         Raises:
-            UnknownFormat: another format than this engine writes.
+            UnknownFormat: a later release wrote it.
         """
         data = json.loads(text)
-        if data[0] != FORMAT:
-            raise UnknownFormat(format=data[0])
+        while (written := data[0]) != FORMAT:
+            if written not in UPGRADES:
+                raise UnknownFormat(format=written)
+            data = UPGRADES[written](data)
+            assert data[0] > written, "an upgrade leads to a later format"
         _, following, end, ended, frames, tokens = data
         return Marking(
             {row[0]: _frame(row) for row in frames},

@@ -322,7 +322,7 @@ job = Table(
     metadata,
     _id(),
     Column("case_id", Id),
-    Column("kind", Words(30), nullable=False),  # timer, remind, escalate, warn, overdue, deliver
+    Column("kind", Words(30), nullable=False),  # timer, service, remind, escalate, warn, overdue, deliver
     Column("key", Words(240), nullable=False),  # what it waits for inside the case, for cancelling
     Column("run_at", Instant),
     Column("attempts", Integer, nullable=False, server_default="0"),

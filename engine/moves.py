@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import logging
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cached_property
@@ -12,11 +14,24 @@ from engine import tokens
 from engine.clock import civil_day
 from engine.definitions import Definition
 from engine.deploy_check import TOPICS
-from engine.errors import NoSeat
+from engine.errors import NoSeat, TadachiError
 from engine.expressions import compile_expression
+from engine.model import storable
 from engine.net import Kind, Net, Node
 from engine.organisation import Organisation
-from engine.tokens import Marking, Step, Wait
+from engine.tokens import BpmnError, Marking, NotForeseen, ServiceFailed, Step, Wait
+
+log = logging.getLogger(__name__)
+REASON_LENGTH = 200
+
+
+@dataclass(frozen=True)
+class Failed:
+    """Work of the diagram that failed during a move: which, and why, in words that hold nothing of the case's contents."""
+
+    node: Node
+    local: Mapping[str, Any]
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -33,15 +48,22 @@ class Announced:
 class Move:
     """The facts of one case during one act; answers what the token game asks (`tokens.Host`).
 
-    `changed` maps every fact that differs from before the act to its old value.
+    Attributes:
+        acting: whether this is the act itself. A preview does none of the work that reaches outside (all but `FORESEEN`).
+        changed: every fact that differs from before the act, with its old value.
+        failed: the work that failed on the way, in order.
+        thrown: the code of the last error that work named.
     """
 
     definition: Definition
     organisation: Organisation
     facts: dict[str, Any]
     now: datetime
+    acting: bool = False
     changed: dict[str, Any] = field(default_factory=dict)
     told: list[Announced] = field(default_factory=list)
+    failed: list[Failed] = field(default_factory=list)
+    thrown: str | None = None
 
     def evaluate(self, expression: str, local: Mapping[str, Any] | None = None) -> Any:
         """The value of an expression over the facts, the local names of a multi-instance laid over them."""
@@ -67,7 +89,30 @@ class Move:
         return None
 
     def run(self, node: Node, local: Mapping[str, Any]) -> None:
-        """Do the work of a service, send or business rule task."""
+        """Do the work of a service, send or business rule task, or of a throwing message event: all of it, or nothing.
+
+        Raises:
+            BpmnError: the function names a code of the diagram; the facts it has put stay.
+            ServiceFailed: anything else went wrong.
+            NotForeseen: in a preview, for a function whose effects only doing it would show.
+        """
+        if node.topic and not self.acting and node.topic not in FORESEEN:
+            raise NotForeseen
+        before = dict(self.facts), dict(self.changed), list(self.told)
+        try:
+            self._work(node, local)
+        except BpmnError as error:
+            self.thrown = error.code
+            raise
+        except Exception as error:
+            reason = reason_of(error, (before[0], self.facts))
+            self.facts, self.changed, self.told = before
+            self.failed.append(Failed(node, dict(local), reason))
+            if self.acting:  # the frames, not the exception's own words: those may hold what the case does
+                log.error("the work of %s failed: %s\n%s", node.id, reason, "".join(traceback.format_tb(error.__traceback__)))
+            raise ServiceFailed(reason) from error
+
+    def _work(self, node: Node, local: Mapping[str, Any]) -> None:
         if node.kind is Kind.BUSINESS_RULE_TASK and node.decision:
             decision = self.definition.decisions[node.decision]
             outputs = decision.evaluate(self.facts, self.functions)
@@ -111,6 +156,10 @@ class Move:
             changes[name.strip()] = value.isoformat() if isinstance(value, (datetime, date)) else value
         self.put(changes)
 
+    def failure(self, wait: Wait) -> Failed | None:
+        """How the work failed that this wait is for, in this move."""
+        return next((one for one in reversed(self.failed) if one.node.id == wait.node.id and one.local == wait.local), None)
+
     # The moves themselves: answers first, so that every condition on the way reads them.
 
     def begin(self, start: Node, answers: Mapping[str, Any]) -> Step:
@@ -148,6 +197,10 @@ class Move:
     def fire(self, marking: Marking, wait: Wait) -> Step:
         """Let a due timer happen."""
         return tokens.fire(self.definition.net, marking, wait, self)
+
+    def retry(self, marking: Marking, wait: Wait) -> Step:
+        """Try failed work again."""
+        return tokens.retry(self.definition.net, marking, wait, self)
 
     def touch(self, marking: Marking, changes: Mapping[str, Any]) -> Step:
         """Facts changed without a step: only conditions are looked at again."""
@@ -204,9 +257,41 @@ def _notify(move: Move, node: Node, _local: Mapping[str, Any]) -> None:
     move.told.append(Announced(node.id, node.name, seats, node.properties.get("template", "step_told")))
 
 
-#: Functions that service and send tasks may name as `camunda:topic`.
+#: Functions that service and send tasks may name as `camunda:topic`. They change facts by `move.put` alone, may be called again after a
+#: failure, and fail by raising: `BpmnError(code)` for what the diagram names, anything else for what it does not.
 SERVICES: dict[str, Callable[[Move, Node, Mapping[str, Any]], None]] = {"notify": _notify}
 assert SERVICES.keys() == TOPICS, "the deployment check must know exactly these"
+#: Those of them that do nothing but put facts and announce: a preview does them too. Beyond any other it foresees nothing.
+FORESEEN = frozenset({"notify"})
+
+
+def reason_of(error: Exception, facts: Any) -> str:
+    """Why work failed, short: the error's own type and words, with everything that stands in the case's facts left out."""
+    if isinstance(error, ServiceFailed):
+        kind, text = "", error.reason
+    elif isinstance(error, TadachiError):
+        kind, text = "", error.text
+    else:
+        kind, text = type(error).__name__, str(error)
+    for content in sorted(set(_contents(facts)), key=len, reverse=True):
+        text = text.replace(content, "…")
+    text = " ".join(storable(text).split())
+    text = f"{kind}: {text}" if kind and text else kind or text
+    return text if len(text) <= REASON_LENGTH else text[: REASON_LENGTH - 1] + "…"
+
+
+def _contents(value: Any) -> Iterator[str]:
+    """The texts and numbers in facts that an error's words may repeat; what is too short to tell anything is left."""
+    if isinstance(value, Mapping):
+        for item in value.values():
+            yield from _contents(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _contents(item)
+    elif value is not None and not isinstance(value, bool):
+        for text in (str(value), *str(value).splitlines()):
+            if len(text) > (3 if text.isascii() else 1):
+                yield text
 
 
 def recorded(node: Node) -> tuple[str, ...]:

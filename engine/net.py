@@ -1,12 +1,13 @@
 """The net: what the token game, the inbox and the checker know of a diagram. Plain frozen data; `engine/parsing.py` makes it from BPMN.
 
-Nodes are numbered in document order of the main diagram, each called diagram following its call. The numbers are part of the stored
+Nodes are numbered level by level, in document order within a level; a level comes before those in it. The numbers are part of the stored
 marking of a case, so a stored bundle always yields the same numbers.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -266,9 +267,9 @@ class Net:
         return (node.name or node.element) if node else outcome
 
 
-_DURATION = re.compile(r"P(?=[0-9T])(?:\d+Y)?(?:\d+M)?(?:\d+W)?(?:\d+D)?(?:T(?=\d)(?:\d+H)?(?:\d+M)?(?:\d+S)?)?")
-_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2})?(?:Z|[+-]\d{2}:\d{2}))?")
-_CYCLE = re.compile(r"R(\d*)/(.+)")
+_DURATION = re.compile(r"P(?=[0-9T])(?:\d+Y)?(?:\d+M)?(?:\d+W)?(?:\d+D)?(?:T(?=\d)(?:\d+H)?(?:\d+M)?(?:\d+S)?)?", re.ASCII)
+_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2})?(?:Z|[+-]\d{2}:\d{2}))?", re.ASCII)
+_CYCLE = re.compile(r"R(\d*)/(.+)", re.ASCII)
 
 
 def read_timer(kind: str, text: str) -> Timer:
@@ -290,7 +291,8 @@ def read_timer(kind: str, text: str) -> Timer:
         return Timer("duration", text, True)
     elif kind == "date" and _INSTANT.fullmatch(text):
         return Timer("date", text, True)
-    if not text or re.fullmatch(r"[-+]?[PR][0-9T/.,PYMWDHS-]*|[-+]?\d[-\d:T.,+Z/]*", text):
+    # Full-width digits are a slip of the hand, not a name.
+    if not text or re.fullmatch(r"[-+]?[PR][0-9T/.,PYMWDHS-]*|[-+]?\d[-\d:T.,+Z/]*", unicodedata.normalize("NFKC", text)):
         raise ValueError(text)
     return Timer(kind, text, False)
 

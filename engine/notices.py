@@ -35,6 +35,10 @@ TEMPLATES: Mapping[str, tuple[str, str]] = {
     "step_told": ("お知らせがあります", "次の案件について知らせることがあります。"),
     "case_ended": ("案件が終結しました", "あなたが報告した案件が終結しました。"),
     "case_merged": ("案件が統合されました", "次の案件は、同じ事案の別の案件に統合されました。"),
+    "service_stopped": (
+        "自動処理が止まっています",
+        "次の自動処理が、繰り返し試みても終わりません。画面で理由を確かめ、原因を直してから、もう一度実行してください。",
+    ),
 }
 
 RETRY_AFTER = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1), timedelta(hours=3))
@@ -161,10 +165,16 @@ def subject_and_body(template: str, number: str, step: str, link: str, name: str
     return f"【{number}】{subject}", body
 
 
+def link_to(row: Row, base_url: str) -> str:
+    """Where a notice leads: the step, the case, or, for who looks after the installation and sees no case, the stopped steps."""
+    if row["template"] == "service_stopped":
+        return f"{base_url}/stopped"
+    return f"{base_url}/tasks/{row['task_id']}" if row["task_id"] else f"{base_url}/cases/{row['case_id']}"
+
+
 def compose(row: Row, sender_address: str, base_url: str) -> EmailMessage:
     """The mail of a notice row joined with its person and case; the Message-ID is the row's, so a second copy is recognised."""
-    link = f"{base_url}/tasks/{row['task_id']}" if row["task_id"] else f"{base_url}/cases/{row['case_id']}"
-    subject, body = subject_and_body(row["template"], row["number"], row["step"], link, row["name"])
+    subject, body = subject_and_body(row["template"], row["number"], row["step"], link_to(row, base_url), row["name"])
     message = EmailMessage()
     message["Subject"] = subject
     message["From"] = sender_address

@@ -7,9 +7,9 @@ the library drops on the way (flow ids, conditions on flows of activities, the k
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -35,13 +35,16 @@ from SpiffWorkflow.dmn.parser.DMNParser import DMNParser
 from engine import extensions
 from engine.decisions import Decision, TableSpec, compile_decisions
 from engine.errors import DefinitionRefused, Finding
-from engine.expressions import MAX_SOURCE
 from engine.extensions import BPMN, NAMESPACES
-from engine.gate import check_bundle, check_diagram, check_net
+from engine.gate import check_diagram
+from engine.gate_bundle import check_bundle
+from engine.gate_tables import check_tables
 from engine.inlining import build
+from engine.limits import DEFAULT, Limits
 from engine.net import EventSpec, Kind, MultiSpec, Net, Timer, read_timer
 from engine.specs import FlowSpec, NodeSpec, ProcessSpec
 from engine.xml_safety import read_xml
+from engine.xml_schema import against_schema
 
 #: The library's schema of DMN 1.2 does not compile, so files of that version cannot be validated.
 _DMN = {namespace: path for namespace, path in DMN_SCHEMAS.items() if "20180521" not in namespace}
@@ -52,8 +55,11 @@ _CRASHES = (LookupError, AttributeError, TypeError, ValueError, AssertionError, 
 
 
 def process_ids(data: bytes) -> tuple[tuple[str, str], ...]:
-    """(process id, name) of every process in a diagram; raises DefinitionRefused when it is no readable XML."""
+    """(process id, name) of every process in a diagram; raises DefinitionRefused when it is no readable XML, or holds too many."""
     root = read_xml(data)
+    count = len(root.findall("bpmn:process", NAMESPACES))
+    if count > DEFAULT.processes:  # each of them would be checked as a procedure of its own
+        raise DefinitionRefused([Finding("too_many_nodes", f"{DEFAULT.exceeded('processes', count)}ファイルを分けてください。")])
     return tuple((item.get("id", ""), item.get("name") or item.get("id", "")) for item in root.findall("bpmn:process", NAMESPACES))
 
 
@@ -64,79 +70,152 @@ def called_processes(data: bytes) -> tuple[str, ...]:
     return tuple(dict.fromkeys(target for target in found if target))
 
 
-def parse_bundle(files: Mapping[str, bytes], process_id: str, known_names: frozenset[str] | None = None) -> Net:
+def parse_bundle(
+    files: Mapping[str, bytes],
+    process_id: str,
+    known_names: frozenset[str] | None = None,
+    limits: Limits = DEFAULT,
+    *,
+    admitted: bool = False,
+) -> Net:
     """Compile a diagram and everything it calls.
 
     Args:
         files: file name -> bytes, all `.bpmn` and `.dmn` of the bundle (tables are read by `parse_decisions`).
         process_id: the main process.
         known_names: when given, expressions may read only these facts.
+        limits: upper bounds, an office's own when it has lowered them.
+        admitted: the bundle was stored after it had passed the gate of its day. A rule that is new since, or a limit lowered since, must
+            not stop the cases that run on it; it is still read as safely.
 
     Raises:
         DefinitionRefused: with every finding, each with rule, element, file and Japanese message.
     """
-    findings: list[Finding] = []
-    roots: dict[str, Any] = {}
-    for file, data in sorted(files.items()):
-        if not file.endswith(".bpmn"):
-            continue
-        try:
-            root = read_xml(data, file)
-        except DefinitionRefused as refused:
-            findings += refused.findings
-            continue
-        wrong = _against_schema(root, _bpmn_validator(), file) or check_diagram(root, file, known_names)
-        findings += wrong
-        roots[file] = root
-    if len(roots) == sum(file.endswith(".bpmn") for file in files):  # else what is missing could be in the file that cannot be read
-        findings += check_bundle(roots, process_id)
-    if findings:
-        raise DefinitionRefused(findings)
-    specs: dict[str, ProcessSpec] = {}
-    for file, root in roots.items():
-        try:
-            specs.update(_read_diagram(root, file))
-        except (ValidationException, *_CRASHES) as error:  # what the library refuses and our own gate let through
-            findings.append(Finding("library", f"図を解釈できません：{error}", getattr(error, "id", "") or "", file))
-    if findings:
-        raise DefinitionRefused(findings)
-    net = build(specs, process_id)
-    findings += check_net(net)
-    if findings:
-        raise DefinitionRefused(findings)
+    net, findings = examine(files, process_id, known_names, limits, admitted=admitted)
+    if net is None:
+        raise DefinitionRefused([finding for finding in findings if finding.severity == "error"])
     return net
 
 
-def parse_decisions(data: bytes, file: str = "") -> tuple[Decision, ...]:
+def examine(
+    files: Mapping[str, bytes],
+    process_id: str,
+    known_names: frozenset[str] | None = None,
+    limits: Limits = DEFAULT,
+    *,
+    admitted: bool = False,
+) -> tuple[Net | None, tuple[Finding, ...]]:
+    """Like `parse_bundle`, with every finding: the net is None when one of them is an error, the others only tell what is not used."""
+    findings: list[Finding] = []
+    roots: dict[str, Any] = {}
+    diagrams = {file: data for file, data in sorted(files.items()) if file.endswith(".bpmn")}
+    for file, data in diagrams.items():
+        try:
+            root = read_xml(data, file, limits)
+        except DefinitionRefused as refused:
+            findings += refused.findings
+            continue
+        wrong = [] if admitted else against_schema(root, data, _bpmn_validator(), file)
+        if not wrong:
+            _plain(root)
+            wrong = [] if admitted else check_diagram(root, file, known_names, limits)
+        findings += wrong
+        roots[file] = root
+    if len(roots) == len(diagrams):  # else what is missing could be in the file that cannot be read
+        findings += check_bundle(roots, process_id, limits)
+    if _any_error(findings):
+        return None, tuple(findings)
+    specs: dict[str, ProcessSpec] = {}
+    for file, root in roots.items():
+        try:
+            found = _read_diagram(root, file)
+            findings += [
+                Finding("library", "この要素を読み取れません。描き直してください。", name, file)
+                for name in _drawn(root) - _read(found.values())
+            ]
+            specs.update(found)
+        except (ValidationException, *_CRASHES) as error:  # what the library refuses and our own gate let through
+            findings.append(Finding("library", f"図を解釈できません：{error}", getattr(error, "id", "") or "", file))
+    return None if _any_error(findings) else build(specs, process_id), tuple(findings)
+
+
+_BOOLEANS = frozenset(
+    {"isExecutable", "triggeredByEvent", "isInterrupting", "cancelActivity", "isSequential", "parallelMultiple", "isForCompensation"}
+    | {"instantiate"}
+)
+
+
+def _plain(root: Any) -> None:
+    """Attributes as the schema takes them: `1` is true and outer blanks do not count, which neither we nor the library would see later."""
+    for element in root.iter(f"{{{BPMN}}}*"):
+        for name, value in element.attrib.items():
+            if name != "name" and not name.startswith("{"):
+                plain = value.strip()
+                plain = {"1": "true", "0": "false"}.get(plain, plain) if name in _BOOLEANS else plain
+                if plain != value:
+                    element.set(name, plain)
+
+
+def _any_error(findings: Iterable[Finding]) -> bool:
+    return any(finding.severity == "error" for finding in findings)
+
+
+def parse_tables(files: Mapping[str, bytes], limits: Limits = DEFAULT, *, admitted: bool = False) -> dict[str, Decision]:
+    """The decisions of all `.dmn` files of a bundle by id.
+
+    Raises:
+        DefinitionRefused: with every finding; a decision's id may stand in one file only.
+    """
+    findings: list[Finding] = []
+    decisions: dict[str, Decision] = {}
+    home: dict[str, str] = {}
+    for file, data in files.items():
+        if not file.endswith(".dmn"):
+            continue
+        try:
+            found = parse_decisions(data, file, limits, admitted=admitted)
+        except DefinitionRefused as refused:
+            findings += refused.findings
+            continue
+        for decision in found:
+            if decision.id in decisions and not admitted:
+                message = f"決定「{decision.id}」が「{home[decision.id]}」にもあります。どちらかのIDを変えてください。"
+                findings.append(Finding("duplicate_decision", message, decision.id, file))
+            decisions[decision.id], home[decision.id] = decision, file
+    if findings:
+        raise DefinitionRefused(findings)
+    return decisions
+
+
+def parse_decisions(data: bytes, file: str = "", limits: Limits = DEFAULT, *, admitted: bool = False) -> tuple[Decision, ...]:
     """The decisions of one DMN file.
 
     SpiffWorkflow's DMN parser reads each table; `engine/decisions.py` evaluates it and says why not the library's engine.
 
+    Args:
+        limits, admitted: see `parse_bundle`.
+
     Raises:
         DefinitionRefused: with every finding.
     """
-    root = read_xml(data, file)
+    root = read_xml(data, file, limits)
     namespace = etree.QName(root).namespace or ""
     schema = _DMN.get(namespace)
     if schema is None:
-        raise DefinitionRefused([Finding("dmn_version", "DMN 1.1 と 1.3 の決定表だけを登録できます。", "", file)])
-    wrong = _against_schema(root, _dmn_validator(schema), file)
-    if wrong:
-        raise DefinitionRefused(wrong)
+        version = "DMN 1.2 の決定表は確かめられないので登録できません。" if "20180521" in namespace else "DMNの決定表ではありません。"
+        raise DefinitionRefused([Finding("dmn_version", f"{version}DMN 1.3（または 1.1）で保存し直してください。", "", file)])
+    if not admitted:
+        wrong = against_schema(root, data, _dmn_validator(schema), file) or check_tables(root, file, limits)
+        if wrong:
+            raise DefinitionRefused(wrong)
     names = {"dmn": namespace}
-    # Before the library hands cells to Python's parser, which a huge text could exhaust.
-    long = [item for item in root.iter(f"{{{namespace}}}text") if len(item.text or "") > MAX_SOURCE]
-    if long:
-        raise DefinitionRefused(
-            [Finding("expression", f"セルが長すぎます（{MAX_SOURCE}文字まで）。", item.getparent().get("id", ""), file) for item in long]
-        )
     tables = []
-    for position, element in enumerate(root.findall("dmn:decision", names)):
+    for element in root.findall("dmn:decision", names):
         literal = element.find("dmn:literalExpression", names)
         required = tuple(
             item.get("href", "").removeprefix("#") for item in element.findall("dmn:informationRequirement/dmn:requiredDecision", names)
         )
-        table = _read_table(root, position, names, file) if literal is None else None
+        table = _read_table(root, element, names, file) if literal is None else None
         head = element.find("dmn:decisionTable", names)
         variable = element.find("dmn:variable", names)
         tables.append(
@@ -148,15 +227,13 @@ def parse_decisions(data: bytes, file: str = "") -> tuple[Decision, ...]:
                 inputs=table[0] if table else (),
                 outputs=table[1] if table else ((variable.get("name") if variable is not None else element.get("id", "")),),
                 rules=table[2] if table else (((), (literal.findtext("dmn:text", "", names).strip(),)),),
-                requires=required,
+                requires=tuple(dict.fromkeys(required)),
             )
         )
     return compile_decisions(tuple(tables), file)
 
 
 # --- XSD --------------------------------------------------------------------------------------------------------------------------------
-
-_VALIDATING = threading.Lock()  # an lxml schema keeps one error log
 
 
 @lru_cache(maxsize=1)
@@ -167,16 +244,6 @@ def _bpmn_validator() -> BpmnValidator:
 @lru_cache(maxsize=4)
 def _dmn_validator(schema: str) -> BpmnValidator:
     return BpmnValidator(schema)
-
-
-def _against_schema(root: Any, validator: BpmnValidator, file: str) -> list[Finding]:
-    """What the schema says, by the library's validator; all errors, where its own method would tell the last."""
-    with _VALIDATING:
-        validator.preprocess(root)
-        if validator.validator.validate(root):
-            return []
-        errors = [(error.line, error.message) for error in validator.validator.error_log][:20]
-    return [Finding("schema", f"{line}行目が書式に合いません：{message}", "", file) for line, message in errors]
 
 
 # --- BPMN through the library's parser --------------------------------------------------------------------------------------------------
@@ -199,7 +266,7 @@ class _Recording(TaskParser):  # type: ignore[misc]
 
     def parse_extensions(self, node: Any = None) -> dict[str, Any]:
         """Called once for each specification made."""
-        return {"element": self.node, "extension": extensions.read(self.node), "flows": []}
+        return {"element": self.node, "flows": []}
 
     def connect_outgoing(self, outgoing_task: Any, sequence_flow_node: Any, is_default: bool) -> None:
         """Keep flow by flow; the library knows only pairs of names, and refuses conditions on flows of activities."""
@@ -271,17 +338,56 @@ _Parser.OVERRIDE_PARSER_CLASSES[full_tag("businessRuleTask")] = (_BusinessRulePa
 
 
 def _read_diagram(root: Any, file: str) -> dict[str, ProcessSpec]:
-    """Every process of one file."""
+    """Every process of one file.
+
+    The library gets a copy without extensions, documentation and layout: it looks for elements by name and id wherever they are, and would
+    take a form field, or something of another namespace inside an extension, for a step or a flow.
+    """
+    bare = deepcopy(root)
+    for element in list(bare.iterdescendants(f"{{{BPMN}}}extensionElements", f"{{{BPMN}}}documentation")):
+        element.getparent().remove(element)
+    for element in list(bare):
+        if etree.QName(element).namespace != BPMN:
+            bare.remove(element)
     parser = _Parser()
-    parser.add_bpmn_xml(root, file)
-    order = {element: place for place, element in enumerate(root.iter())}
+    parser.add_bpmn_xml(bare, file)
+    drawn = {element.get("id"): element for element in root.iter() if element.get("id") and etree.QName(element).namespace == BPMN}
+    source = _Source(file, drawn, {name: place for place, name in enumerate(drawn)})
     return {
-        element.get("id"): _process(parser, parser.get_process_parser(element.get("id")), file, order)
+        element.get("id"): _process(parser, parser.get_process_parser(element.get("id")), source)
         for element in root.findall("bpmn:process", NAMESPACES)
     }
 
 
-def _process(parser: _Parser, process: ProcessParser, file: str, order: Mapping[Any, int]) -> ProcessSpec:
+_KINDS = frozenset(kind.value for kind in Kind)
+
+
+def _drawn(root: Any) -> set[str]:
+    """Ids of every node and flow of the file's processes."""
+    wanted = {*(f"{{{BPMN}}}{kind}" for kind in _KINDS), f"{{{BPMN}}}sequenceFlow"}
+    return {element.get("id") for process in root.findall("bpmn:process", NAMESPACES) for element in process.iter(*wanted)}
+
+
+def _read(specs: Iterable[ProcessSpec]) -> set[str]:
+    """Ids of every node and flow that arrived."""
+    found: set[str] = set()
+    for spec in specs:
+        found.update(node.id for node in spec.nodes)
+        found.update(flow.id for flow in spec.flows)
+        found |= _read(node.body for node in spec.nodes if node.body is not None)
+    return found
+
+
+@dataclass(frozen=True)
+class _Source:
+    """The file as it is drawn: elements by id, and their places in the document."""
+
+    file: str
+    drawn: Mapping[str, Any]
+    order: Mapping[str, int]
+
+
+def _process(parser: _Parser, process: ProcessParser, source: _Source) -> ProcessSpec:
     made = process.get_spec()
     for element in process.node.findall("bpmn:intermediateCatchEvent", NAMESPACES):
         process.parse_node(element)  # no flow leads to the catch of a link, so the library's walk has not come by
@@ -289,41 +395,50 @@ def _process(parser: _Parser, process: ProcessParser, file: str, order: Mapping[
     nodes, flows = [], []
     for spec in specs:
         element = spec.extensions["element"]
-        nodes.append(_node(parser, spec, file, order))
+        nodes.append(_node(parser, spec, source))
         for flow in spec.extensions["flows"]:
             condition = extensions.text_of(flow, "bpmn:conditionExpression") or None
             default = element.get("default") == flow.get("id")
             flows.append(
-                FlowSpec(flow.get("id"), element.get("id"), flow.get("targetRef"), condition, flow.get("name", ""), default, order[flow])
+                FlowSpec(
+                    flow.get("id"),
+                    element.get("id"),
+                    flow.get("targetRef"),
+                    condition,
+                    flow.get("name", ""),
+                    default,
+                    source.order[flow.get("id")],
+                )
             )
+    drawn = source.drawn[process.bpmn_id]
     return ProcessSpec(
         id=process.bpmn_id,
         name=process.get_name(),
-        documentation=extensions.documentation(process.node),
-        source=file,
-        properties=extensions.properties(process.node),
+        documentation=extensions.documentation(drawn),
+        source=source.file,
+        properties=extensions.properties(drawn),
         nodes=tuple(sorted(nodes, key=lambda node: node.order)),
         flows=tuple(sorted(flows, key=lambda flow: flow.order)),
     )
 
 
-def _node(parser: _Parser, spec: Any, file: str, order: Mapping[Any, int]) -> NodeSpec:
-    element = spec.extensions["element"]
+def _node(parser: _Parser, spec: Any, source: _Source) -> NodeSpec:
+    element = source.drawn[spec.extensions["element"].get("id")]
     tag = etree.QName(element).localname
     triggered = tag == "subProcess" and element.get("triggeredByEvent") in ("true", "1")
     return NodeSpec(
         id=spec.bpmn_id,
         kind=Kind.EVENT_SUB_PROCESS if triggered else Kind(tag),
         name=spec.bpmn_name or "",
-        order=order[element],
+        order=source.order[element.get("id")],
         documentation=extensions.documentation(element),
         lane=spec.lane or "",
-        extension=spec.extensions["extension"],
+        extension=extensions.read(element),
         event=_event(spec, element),
         multi=_multi(element),
         called=element.get("calledElement") if tag == "callActivity" else None,
         attached=element.get("attachedToRef"),
-        body=_process(parser, parser.process_parsers[spec.spec], file, order) if tag == "subProcess" else None,
+        body=_process(parser, parser.process_parsers[spec.spec], source) if tag == "subProcess" else None,
     )
 
 
@@ -366,12 +481,10 @@ def _multi(element: Any) -> MultiSpec | None:
 _Table = tuple[tuple[str, ...], tuple[str, ...], tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]]
 
 
-def _read_table(root: Any, position: int, names: Mapping[str, str], file: str) -> _Table:
+def _read_table(root: Any, decision: Any, names: Mapping[str, str], file: str) -> _Table:
     """One decision's table. The library reads one decision a file and knows no annotations, so it is given a copy with just that."""
-    copy = deepcopy(root)
-    for place, element in enumerate(copy.findall("dmn:decision", names)):
-        if place != position:
-            copy.remove(element)
+    copy: Any = etree.Element(root.tag, dict(root.attrib), root.nsmap)
+    copy.append(deepcopy(decision))
     for path in (".//dmn:annotation", ".//dmn:annotationEntry", ".//dmn:extensionElements", ".//dmn:decisionTable/dmn:description"):
         for element in copy.findall(path, names):
             element.getparent().remove(element)
@@ -401,4 +514,4 @@ def _read_table(root: Any, position: int, names: Mapping[str, str], file: str) -
     )
 
 
-__all__ = ["Decision", "called_processes", "parse_bundle", "parse_decisions", "process_ids"]
+__all__ = ["Decision", "called_processes", "examine", "parse_bundle", "parse_decisions", "parse_tables", "process_ids"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from engine.board import Board, BpmnError, rearmed
+from engine.board import WORKING, Board, BpmnError, NotForeseen, ServiceFailed, rearmed
 from engine.errors import BadInstances, NoWayOut, TooManySteps
 from engine.expressions import truth
 from engine.marking import Frame, Marking, Step, Token
@@ -165,19 +165,38 @@ class Play(Board):
             plain = [index for index in starts if (event := self.nodes[index].event) is None or event.kind == "none"]
             self.open(node.body, frame, token, (plain or starts)[0])
         elif not node.waits:
-            if node.kind is not Kind.TASK:
-                self.work(frame, node, token)
-            if token in self.tokens and node.kind is Kind.SEND_TASK and node.event is not None and node.event.kind == "message":
-                self.message(node.event.name)
-            if token in self.tokens:
-                self.leave(token)
+            self.carry_out(frame, node, token)
 
-    def work(self, frame: int, node: Node, token: int) -> None:
-        """Let the host do the work; what it throws is searched for from this token outward."""
+    def carry_out(self, frame: int, node: Node, token: int) -> None:
+        """A task that needs no person: its work, the message it sends, and on."""
+        if node.kind in WORKING and not self.work(frame, node, token):
+            return
+        if token in self.tokens and node.kind is Kind.SEND_TASK and node.event is not None and node.event.kind == "message":
+            self.message(node.event.name)
+        if token in self.tokens:
+            self.leave(token)
+
+    def work(self, frame: int, node: Node, token: int) -> bool:
+        """Let the host do the work; what it throws is searched for from this token outward. False: the token rests here to try again."""
         try:
             self.host.run(node, self.local(frame))
         except BpmnError as error:
             self.error(error.code, frame, token)
+        except ServiceFailed:
+            # An error without a code: only an event that catches any error hears it (8.4.3), and nobody hearing it does not end the case.
+            return self.search("error", None, frame, token)
+        except NotForeseen:
+            return False
+        return True
+
+    def again(self, token: int) -> None:
+        """Try the failed work of a resting token once more."""
+        here = self.tokens[token]
+        node = self.nodes[here.node]
+        if node.kind in (Kind.THROW, Kind.END):
+            self.throw(here.frame, node, token)
+        else:
+            self.carry_out(here.frame, node, token)
 
     def leave(self, token: int) -> None:
         """An activity is done: its boundary events are disarmed and its flows taken."""
@@ -292,20 +311,22 @@ class Play(Board):
             self.put(frame, node)
 
     def throwing(self, frame: int, node: Node, flow: int) -> None:
-        """An intermediate throw or end event; it goes on only if what it throws does not interrupt it."""
-        event = node.event
-        kind = event.kind if event else "none"
-        if kind == "link":
-            self.note(node, "entered")
+        """An intermediate throw or end event is reached; a link jumps."""
+        self.note(node, "entered")
+        if node.event is not None and node.event.kind == "link":
             self.note(node, "left")
             self.queue.append((frame, node.targets[0], -1))
-            return
-        self.note(node, "entered")
-        token = self.put(frame, node)
+        else:
+            self.throw(frame, node, self.put(frame, node))
+
+    def throw(self, frame: int, node: Node, token: int) -> None:
+        """What an intermediate throw or end event does; it goes on only if what it throws does not interrupt it."""
+        event = node.event
+        kind = event.kind if event else "none"
         if event is not None and kind != "none":
             if kind == "message":
-                if node.topic or node.expression:
-                    self.work(frame, node, token)
+                if (node.topic or node.expression) and not self.work(frame, node, token):
+                    return
                 if token in self.tokens:
                     self.message(event.name)
             elif kind == "signal":
@@ -346,7 +367,7 @@ class Play(Board):
             self.event_start(owner, node)
         else:
             token = self.tokens[owner]
-            if token.node != index:  # an event-based gateway: the first of its events decides (10.6.6)
+            if token.node != index:  # an event-based gateway: the first of its events decides (13.4.4)
                 self.note(self.nodes[token.node], "left")
                 self.note(node, "entered")
             elif node.kind is Kind.RECEIVE_TASK:
@@ -424,6 +445,11 @@ class Play(Board):
             skip = scope.starts[0] if scope.kind == "event" else -1
             token, frame = here.owner, here.parent
 
+    def becomes(self, owner: int, node: Node, frame: int) -> bool:
+        """Whether an armed conditional event sees its condition true; the checker asks otherwise, since it does not hold all facts."""
+        assert node.event is not None
+        return self.holds(node.event.condition or "", frame)
+
     def conditions(self) -> bool:
         """Look at every conditional event once; whether one fired."""
         waits = [(owner, index) for kind, owner, index, _ in self.waits() if kind == "conditional"]
@@ -437,7 +463,7 @@ class Play(Board):
                 continue
             assert node.event is not None
             assert node.event.condition is not None
-            true = self.holds(node.event.condition, holder.frame if isinstance(holder, Token) else owner)
+            true = self.becomes(owner, node, holder.frame if isinstance(holder, Token) else owner)
             seen = dict(holder.armed).get(index, 0)
             if true and not seen:
                 self.trigger(owner, index)

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 
 from engine.deadlines import Calendar, ClockReading, StatutoryClock, Urgency, known_day
 from engine.errors import NotFound
+from engine.limits import DEFAULT, Limits
 from engine.office_files import in_force
 
 
@@ -110,6 +111,7 @@ class Rules:
     attachments: AttachmentRules
     judgement: Judgement
     deployers: tuple[str, ...]  # roles that may put diagrams in force
+    limits: Limits = DEFAULT
 
     def urgency(self, word: str, on: date) -> Urgency:
         """What an urgency word means on a day; before the first row's day, what the first row says (only a set-back clock gets there)."""

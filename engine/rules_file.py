@@ -9,6 +9,7 @@ from pathlib import Path
 
 from engine.deadlines import Calendar, ClosedDays, Condition, StatutoryClock, Urgency
 from engine.errors import OrganisationBroken
+from engine.limits import Limits, lowered
 from engine.office_files import Findings, Table, read_toml
 from engine.rules import AttachmentRules, Duty, Judgement, Numbering, PasswordRules, Rules, SessionRules, Sight
 
@@ -44,6 +45,7 @@ def read_rules(path: Path, findings: Findings) -> Rules | None:
         attachments=_read_attachments(top.table("attachments")),
         judgement=_read_judgement(top.table("judgement")),
         deployers=_read_deployers(top.table("deployment")),
+        limits=_read_limits(top),
     )
     keys = [("urgency", row.id, row.valid_from) for row in rules.urgencies]
     keys += [("clock", row.id, row.valid_from) for row in rules.statutory]
@@ -224,6 +226,13 @@ def _read_deployers(table: Table) -> tuple[str, ...]:
     roles = table.texts("roles", required=True)
     table.close()
     return roles
+
+
+def _read_limits(top: Table) -> Limits:
+    limits, wrong = lowered(top.values("limits"))
+    for rule, message in wrong:
+        top.wrong(rule, f"[limits] {message}")
+    return limits
 
 
 def _read_judgement(table: Table) -> Judgement:

@@ -12,10 +12,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from engine import accounts, casefile, history, inbox, jobs, notices, organisation, paper_templates, papers, people
+from engine import accounts, casefile, history, inbox, jobs, notices, organisation, paper_templates, papers, people, stopped
 from engine.clock import Clock, SystemClock, civil_day
 from engine.definitions import Definition, Definitions
-from engine.errors import CaseNotFound, OrganisationNotFound, PersonExists, TadachiError, TextTooLong, UnknownSeat
+from engine.errors import CaseNotFound, NotAllowed, OrganisationNotFound, PersonExists, TadachiError, TextTooLong, UnknownSeat
 from engine.model import case_file, draft, notice, person, storable, task_read
 from engine.organisation import Organisation
 from engine.schema import migrate
@@ -392,20 +392,29 @@ class Engine:
         ).mappings()
         shown = []
         for row in rows:
-            link = (
-                f"{self.settings.base_url}/tasks/{row['task_id']}" if row["task_id"] else f"{self.settings.base_url}/cases/{row['case_id']}"
-            )
+            link = notices.link_to(row, self.settings.base_url)
             subject, body = notices.subject_and_body(row["template"], row["number"], row["step"], link, row["name"])
             text = f"{notices.TEMPLATES[row['template']][0]}：{row['step']}（{row['number']}）"
             shown.append(
                 NoticeShown(
                     row["id"], text, row["case_id"], row["task_id"], row["created_at"], row["read_at"], row["person"], row["name"],
-                    row["mail_state"], row["mail_at"], row["mail_error"] or "", subject, body,
+                    row["mail_state"], row["mail_at"], row["mail_error"] or "", subject, body, row["template"],
                 )
             )  # fmt: skip
         return tuple(shown)
 
     # ---------------------------------------------------------------- operation
+
+    def stopped(self, viewer: Viewer | None) -> tuple[stopped.StoppedStep, ...]:
+        """Every stopped step of the viewer's office, the longest stopped first; of the whole installation for its own commands (None).
+
+        Raises:
+            NotAllowed: the viewer is no administrator.
+        """
+        if viewer is not None and not viewer.has_role(stopped.ADMINISTRATOR):
+            raise NotAllowed()
+        with self.reading() as connection:
+            return stopped.steps(connection, viewer.organisation if viewer is not None else None)
 
     def run_due(self, limit: int = 100) -> int:
         """Run due work; returns how many jobs were done."""

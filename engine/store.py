@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from engine import history, notices, people
+from engine import history, notices, people, stopped
 from engine.clock import civil_day, start_of_day, to_micros
 from engine.deadlines import ClockReading
 from engine.definitions import Definition
@@ -46,15 +46,16 @@ class OpenCase:
     seen_by: list[str] = field(default_factory=list)  # seats that may see the case from now on
     finished: Row | None = None  # the task row that the act has closed itself
     sent_back_to: str = ""
+    ran: str = ""  # the wait whose failed work the act has tried again, and done
 
     @property
     def id(self) -> int:
         """The case's id."""
         return int(self.row["id"])
 
-    def move(self, now: datetime) -> Move:
-        """A mover over a copy of the facts."""
-        return Move(self.definition, self.organisation, dict(self.facts), now)
+    def move(self, now: datetime, *, acting: bool = False) -> Move:
+        """A mover over a copy of the facts; `acting` when what it does will be written."""
+        return Move(self.definition, self.organisation, dict(self.facts), now, acting)
 
     def waits(self) -> tuple[Wait, ...]:
         """What the case waits for."""
@@ -166,6 +167,8 @@ class Writer:
         dropped: list[str] = []
         if closed:
             dropped += self._close(case, closed)
+        if move.failed:
+            self._halt(case, move, opened)
         if opened:
             jobs += self._open(case, move, opened)
         if case.facts.get("owning_unit") != move.facts.get("owning_unit") and before:
@@ -184,8 +187,7 @@ class Writer:
             self._connection.execute(_DROP_JOBS, {"case": case.id, "keys": dropped})
         for announced in move.told:
             cause = f"case:{case.id}:{announced.node}:{case.row['version'] + 1}"
-            template = announced.template if announced.template in notices.TEMPLATES else "step_told"
-            case.told.append(Told(cause, template, announced.seats, announced.name))
+            case.told.append(Told(cause, announced.template, announced.seats, announced.name))
         jobs += self._tell(case)
         if jobs:
             self._connection.execute(job.insert(), jobs)
@@ -266,6 +268,19 @@ class Writer:
                 )  # fmt: skip
         return jobs
 
+    def _halt(self, case: OpenCase, move: Move, opened: tuple[Wait, ...]) -> None:
+        """Record the work that failed; unless the diagram draws a path for that, it is due work from now on."""
+        case.entries += [
+            work_entry("service.failed", self._now, case, one.node, one.local, attempt=1, error=one.reason) for one in move.failed
+        ]
+        rows = [
+            stopped.first_row(case.id, wait.key, work_name(wait.node, wait.local), failure.reason, self._now)
+            for wait in opened
+            if wait.kind == "service" and (failure := move.failure(wait)) is not None
+        ]
+        if rows:
+            self._connection.execute(job.insert(), rows)
+
     def _urgency_jobs(self, case_id: int, task_id: int, row: Row, move: Move) -> list[dict[str, Any]]:
         rules = move.organisation.rules
         urgency = rules.urgency(row["urgency"], civil_day(self._now))
@@ -288,7 +303,10 @@ class Writer:
 
     def _close(self, case: OpenCase, closed: tuple[Wait, ...]) -> list[str]:
         """Cancel the tasks the move took away, besides the one the act has closed itself; returns the job keys to drop."""
-        keys = [f"wait:{wait.key}" for wait in closed if wait.kind == "timer"]
+        keys = [stopped.key_of(wait.key) for wait in closed if wait.kind in ("timer", "service")]
+        for wait in closed:
+            if wait.kind == "service" and wait.key != case.ran:
+                case.entries.append(work_entry("service.cancelled", self._now, case, wait.node, wait.local))
         ids = [int(case.finished["id"])] if case.finished is not None else []
         mine = case.finished["wait"] if case.finished is not None else None
         waits = [wait.key for wait in closed if wait.kind == "task" and wait.key != mine]
@@ -437,7 +455,9 @@ class Writer:
         case.told.append(Told(f"case:{case.id}:ended", "case_ended", (f"person:{move.facts['reporter']}",), name))
 
     def _tell(self, case: OpenCase) -> list[dict[str, Any]]:
-        told, case.told = case.told, []
+        # A template this version does not have, as a diagram of another one may name, is told in general words.
+        told = [item if item.template in notices.TEMPLATES else replace(item, template="step_told") for item in case.told]
+        case.told = []
         if not told:
             return []
         seats = {seat for item in told for seat in item.seats}
@@ -448,6 +468,16 @@ class Writer:
 def outcome_name(definition: Definition, ended: str) -> str:
     """The end in words: the end event's name, or why the case stopped."""
     return definition.net.outcome_name(ended)
+
+
+def work_name(node: Node, local: Mapping[str, Any]) -> str:
+    """Failed work as people read it; what nobody sees while it runs may have no name in the diagram."""
+    return step_name(node, local) if node.name else node.element
+
+
+def work_entry(tag: str, now: datetime, case: OpenCase, node: Node, local: Mapping[str, Any], **data: Any) -> history.Entry:
+    """The record of what became of work that failed."""
+    return history.Entry(tag, now, people.SYSTEM, None, node.id, None, None, case.definition.id, {"name": work_name(node, local), **data})
 
 
 def timer_job(case_id: int, wait: Wait, move: Move, start: datetime, *, again: bool = False) -> dict[str, Any] | None:

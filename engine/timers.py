@@ -41,6 +41,9 @@ def add_duration(text: str, start: datetime) -> datetime | None:
 def next_round(timer: Timer, due: datetime, now: datetime, evaluate: Callable[[str], Any]) -> datetime | None:
     """When a repeated timer that was due at `due` is due again: on the same beat, but rounds that passed unnoticed are not made up for."""
     again = due_instant(timer, due, evaluate)
+    if again is not None and due < again <= now and not re.search(r"\d[YM]", timer.text.partition("T")[0]):
+        due += (now - due) // (again - due) * (again - due)  # an even beat: straight to the last round that passed
+        again = due_instant(timer, due, evaluate)
     while again is not None and due < again <= now:
         due, again = again, due_instant(timer, again, evaluate)
     return again
@@ -61,7 +64,10 @@ def due_instant(timer: Timer, start: datetime, evaluate: Callable[[str], Any]) -
         except ValueError:
             return None
     if isinstance(value, timedelta):
-        return start + value
+        try:
+            return start + value
+        except OverflowError:
+            return None
     if isinstance(value, datetime):
         return value if value.tzinfo else value.replace(tzinfo=JST)
     if isinstance(value, date):

@@ -1,33 +1,39 @@
 """The token game: marking × act -> marking, over a net. Pure: no clock, no storage, no facts; the host answers what needs them.
 
-Sections are those of BPMN 2.0.2 (OMG formal/2013-12-09).
+Sections are those of BPMN 2.0.2 (OMG formal/2013-12-09); docs/conformance.md tells element by element what is run, and which tests show
+each policy.
 
 POLICIES, where the standard leaves the choice to us or we go beyond it:
 
 *Order of one act.* Tokens move, oldest first, until nothing moves; elements that throw a message or signal go last, so that a catcher
-armed in the same act hears them. Then conditional events are looked at, outer frames first, then tokens by age. Then one inclusive join
-in document order. Then one empty frame is closed, the innermost first. Then all of it again. More than STEP_LIMIT steps in one act is an
+armed in the same act hears them. Then conditional events are looked at, outer frames first, then tokens by age. Then one inclusive join,
+a level before those in it, in document order within a level. Then one empty frame is closed, the youngest first. Then all of it again. More than STEP_LIMIT steps in one act is an
 error, and the act does not happen.
 
 *Joins* count arrivals for each incoming flow (13.4.1). An inclusive join follows 13.4.3; boundary events are exits of their activity and
 links are flows, while ways back by `send_back_to` are no sequence flows: a join does not wait for something that could only be sent back.
 
-*Conditions* take true, false or null. A gateway without a true condition or default is an error (13.4.2), the act does not happen.
+*Conditions* take true, false or null. A gateway without a true condition or default is an error (13.4.2, 13.4.3), the act does not happen.
 
 *Errors* and *escalations* (propagation, 10.5.1 and 10.5.6) search outward from where they are thrown: event sub-processes of the frame,
-then boundary events of the activity that opened it, then the frame around; the exact code before one that catches all. An error nobody
-catches ends the case with the outcome `error:CODE`; an escalation nobody catches is dropped. Only the innermost catcher hears it, and an
-event sub-process does not hear what is thrown inside itself.
+then boundary events of the activity that opened it, then the frame around; the exact code before one without, which catches all (8.4.3).
+An error nobody catches ends the case with the outcome `error:CODE`; an escalation nobody catches is dropped. Only the innermost catcher
+hears it, and an event sub-process does not hear what is thrown inside itself.
+
+*Work that fails* without naming a code (`ServiceFailed`) is an error that only an event without a code hears, searched for outward like
+any other. Heard by nobody, it does not end the case, as the diagram says nothing about it: the token rests where it is, a wait of kind
+`service`, its boundary events armed; the rest of the act happens. The act `retry` tries the work again, and only when it is done does
+what follows it happen (flows, a send task's message, the end an end event means).
 
 *Signals* (publication, 10.5.1) are heard by everything armed in the case at that moment, *messages* by one catcher: the one named by the act, else the
-oldest. A message thrown inside the case can be caught inside it. A throw whose own frame is interrupted by its catcher does not go on.
+first in the order of `waiting`. A message thrown inside the case can be caught inside it. A throw whose own frame is interrupted by its catcher does not go on.
 
 *Conditional events* fire when the condition becomes true; being true when they are armed counts as becoming true. A non-interrupting one
 stays armed and fires again only after it was seen false. Conditions are looked at after every act.
 
 *Boundary and event sub-process timers* that do not interrupt fire once; a cycle `Rn/…` n times, `R/…` without end. Non-interrupting message,
 signal and escalation events stay armed. An interrupting event sub-process clears its frame (tokens, other event sub-processes running in
-it), disarms all event starts of it, and when it is through the frame ends normally (13.5.4).
+it), disarms all event starts of it, and when it is through the frame ends normally (10.5.6, 13.5.4).
 
 *Terminate* (13.5.6) ends the scope that holds the event: the process with everything, one sub-process, one called process, one event
 sub-process, or one instance of a repeated one.
@@ -46,7 +52,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from engine.board import BpmnError, Host
+from engine.board import BpmnError, Host, NotForeseen, ServiceFailed
 from engine.errors import BadInstances, NotSendBack, NotWaiting, NoWayOut, TooManySteps, UnknownFormat
 from engine.marking import ROOT, Marking, Passed, Step, Wait
 from engine.net import Net, Node
@@ -108,12 +114,25 @@ def send_back(net: Net, marking: Marking, token: int, target: str, host: Host) -
 
 
 def fire(net: Net, marking: Marking, wait: Wait, host: Host) -> Step:
-    """Let a timer happen that is due (13.5.2).
+    """Let a timer happen that is due (13.5.2 to 13.5.4).
 
     Raises:
         NotWaiting: the timer is no longer armed.
     """
     return _one(net, marking, wait, "timer", None, host)
+
+
+def retry(net: Net, marking: Marking, wait: Wait, host: Host) -> Step:
+    """Try the work again at which a token rests because it failed; when it fails again, the token goes on resting.
+
+    Raises:
+        NotWaiting: no failed work waits there any more.
+    """
+    play = Play(net, host, marking)
+    if not any((owner, node, kind) == (wait.owner, wait.node.index, "service") for kind, owner, node, _ in play.waits()):
+        raise NotWaiting(wait=wait.key)
+    play.again(wait.owner)
+    return play.settle()
 
 
 def deliver(net: Net, marking: Marking, kind: str, name: str, host: Host, wait: Wait | None = None) -> Step:
@@ -195,8 +214,10 @@ __all__ = [
     "Host",
     "Marking",
     "NoWayOut",
+    "NotForeseen",
     "NotWaiting",
     "Passed",
+    "ServiceFailed",
     "Step",
     "TooManySteps",
     "UnknownFormat",
@@ -205,6 +226,7 @@ __all__ = [
     "complete",
     "deliver",
     "fire",
+    "retry",
     "send_back",
     "start",
     "touch",

@@ -315,6 +315,7 @@ class CasePage:
     can_merge: bool
     seats: tuple[SeatHeld, ...] = ()  # seats of the viewer that see the case: notes and files are added from one of them
     merge_seats: tuple[SeatHeld, ...] = ()  # seats of the viewer from which it can be merged into another
+    stopped: tuple[tuple[str, datetime], ...] = ()  # (automatic work that failed and is tried again, since when)
 
 
 @dataclass(frozen=True)
@@ -373,3 +374,4 @@ class NoticeShown:
     mail_error: str
     subject: str
     body: str
+    template: str = ""

@@ -25,6 +25,11 @@ EVENTS: Mapping[str, str] = {
     "task.escalated": "「{name}」が目安を過ぎたことを上位者にも知らせました",
     "action.done": "「{name}」を行いました",
     "timer.fired": "時間が経過しました：{name}",
+    "service.failed": "自動処理「{name}」が失敗しました（{attempt}回目）",
+    "service.retried": "自動処理「{name}」をもう一度実行しました",
+    "service.passed": "自動処理「{name}」が終わりました（{attempt}回目）",
+    "service.errored": "自動処理「{name}」は、図に描かれたエラー「{code}」になりました",
+    "service.cancelled": "止まっていた自動処理「{name}」は不要になりました",
     "note.added": "メモを追加しました",
     "attachment.added": "「{name}」を添付しました",
     "clock.started": "法令上の期限「{name}」が始まりました（{due_on}まで）",
@@ -52,6 +57,7 @@ VERBS: Mapping[str, str] = {
     "note": "メモ",
     "attach": "添付",
     "merge": "統合",
+    "retry": "再実行",
 }
 
 

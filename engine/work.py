@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from engine import access, attachments, forms, history, obligations, people, tokens
+from engine import access, attachments, forms, history, obligations, people, stopped, tokens
 from engine.clock import JST, civil_day
 from engine.definitions import Definitions
 from engine.errors import (
@@ -25,6 +25,7 @@ from engine.errors import (
     NotAllowed,
     NotClaimed,
     NotSendBack,
+    NotStopped,
     NotYourSeat,
     ReasonRequired,
     SamePerson,
@@ -32,16 +33,17 @@ from engine.errors import (
     TaskClosed,
     TaskNotFound,
     TextTooLong,
+    TriedMeanwhile,
     WithdrawNotAllowed,
 )
 from engine.model import Row, attachment, case_file, case_link, case_seat, draft, job, submission, task
 from engine.model import history as history_table
-from engine.moves import Move, armed, recorded, send_back_targets
+from engine.moves import Move, armed, reason_of, recorded, send_back_targets
 from engine.net import Node
 from engine.notices import Told
 from engine.organisation import Organisation
-from engine.store import OpenCase, Writer, insert_new, next_number, others_acted, see, timer_job
-from engine.tokens import Marking, Wait
+from engine.store import OpenCase, Writer, insert_new, next_number, others_acted, see, timer_job, work_entry
+from engine.tokens import Marking, ServiceFailed, Wait
 
 MAX_NOTE = 4_000
 
@@ -49,6 +51,7 @@ MAX_NOTE = 4_000
 _CASE_OF_TASK = (
     sa.select(case_file).join(task, task.c.case_id == case_file.c.id).where(task.c.id == sa.bindparam("task")).with_for_update(of=case_file)
 )
+_CASE = sa.select(case_file).where(case_file.c.id == sa.bindparam("case")).with_for_update()
 _TASK = sa.select(task).where(task.c.id == sa.bindparam("task"))
 _FINISH_TASK = task.update().where(
     task.c.id == sa.bindparam("task"), task.c.version == sa.bindparam("before"), task.c.state == sa.literal("open")
@@ -127,7 +130,7 @@ class Work:
             "owning_unit": unit,
             "reported_at": self._now.astimezone(JST).isoformat(timespec="seconds"),
         }
-        move = Move(definition, self.organisation, facts, self._now)
+        move = Move(definition, self.organisation, facts, self._now, acting=True)
         read = self._read(start, answers, move)
         read.setdefault("known_at", self._now.astimezone(JST).isoformat(timespec="minutes"))
         step = move.begin(start, read)
@@ -213,7 +216,7 @@ class Work:
         wait = self._wait(case, row["wait"])
         node = wait.node
         self._check_same_person(case, node)
-        move = case.move(self._now)
+        move = case.move(self._now, acting=True)
         multiple = isinstance(wait.local.get("loop_index"), int)
         read = self._read(node, answers, move, wait.local, keep_facts=not multiple)
         if version is not None and version != case.row["version"] and not multiple:
@@ -246,7 +249,7 @@ class Work:
         )
         if chosen is None:
             raise NotSendBack(to=to or "", task=task_id)
-        move = case.move(self._now)
+        move = case.move(self._now, acting=True)
         step = move.send_back(case.marking, wait, chosen.id)
         case.sent_back_to = chosen.id
         self._finish_task(case, row, "sent_back", seat)
@@ -263,7 +266,7 @@ class Work:
         """Do one of the actions the diagram keeps armed (a message), such as 事実の更新 or 転送."""
         self._attempting("act", case=case_id, action=name)
         case = self._case(case_id)
-        move = case.move(self._now)
+        move = case.move(self._now, acting=True)
         offers = armed(case.waits(), name)
         wait = next((one for one in offers if move.may_send(one, self._seats)), None)
         if wait is None:
@@ -342,7 +345,7 @@ class Work:
         text = self._reason(reason)
         if lost.row["organisation"] != kept.row["organisation"] or lost.row["process_id"] != kept.row["process_id"]:
             raise MergeRefused(why="手続が違います。", case=case_id)
-        lost_move, kept_move = lost.move(self._now), kept.move(self._now)
+        lost_move, kept_move = lost.move(self._now, acting=True), kept.move(self._now, acting=True)
         wait = next(iter(armed(lost.waits(), "merged")), None)
         if wait is None:
             raise MergeRefused(why="この手続では統合できません。", case=case_id)
@@ -362,6 +365,97 @@ class Work:
         see(self._connection, kept.row["organisation"], into, [f"person:{lost.row['reporter']}"])
         self._save(kept, kept_move, step.marking)
 
+    # ---------------------------------------------------------------- work that failed
+
+    def retry(self, job_id: int, attempts: int | None = None) -> bool:
+        """Try a stopped step again now, as an administrator of its office, who need not see the case; whether it goes on.
+
+        Args:
+            attempts: how often it had been tried when the actor looked: whoever presses twice tries once.
+
+        Raises:
+            NotAllowed, NotStopped, TriedMeanwhile.
+        """
+        self._attempting("retry", job=job_id)
+        seat = None
+        ours = [job.c.id == job_id, job.c.kind == stopped.KIND]
+        if self.person != people.SYSTEM:
+            seat = self._seat_among(set(stopped.administrators(self.organisation, self._now)))
+            ours.append(case_file.c.organisation == self.organisation_id)
+        # The case first, then the job, read after the lock: the order every act takes.
+        locked = sa.select(case_file.c.id).join(job, job.c.case_id == case_file.c.id).where(*ours).with_for_update(of=case_file)
+        if self._connection.scalar(locked) is None:
+            raise NotStopped(job=job_id)
+        row = self._connection.execute(sa.select(job).where(job.c.id == job_id)).mappings().first()
+        if row is None:
+            raise NotStopped(job=job_id)
+        if attempts is not None and attempts != row["attempts"]:
+            raise TriedMeanwhile(job=job_id)
+        self._connection.execute(job.delete().where(job.c.id == job_id))
+        return self.try_again(row, self._entry("service.retried", None, {"name": json.loads(row["payload"])["step"]}, seat))
+
+    def try_again(self, row: Row, asked: history.Entry | None = None) -> bool:
+        """Try the failed work of a job that the caller has taken away, as the system; whether it is done.
+
+        All of it or nothing: when the work, or what follows it in the diagram, fails again, the case is as it was, but for the record
+        of the try, and the job is back, due later.
+
+        Args:
+            asked: the record of who asked for it; None when it was due.
+        """
+        before = [asked] if asked else []
+        try:
+            with self._connection.begin_nested():
+                self._carry_out(row, before)
+            return True
+        except (CaseClosed, sa.exc.SQLAlchemyError):
+            raise
+        except ClosingNotReady:  # which duties is the case's own affair
+            reason = "未了の義務があるため、終結できません。"
+        except Exception as error:
+            reason = reason_of(error, self._take_up(row["case_id"]).facts)
+        case = self._take_up(row["case_id"])
+        wait = next(one for one in case.waits() if stopped.key_of(one.key) == row["key"])
+        later = stopped.next_row(row, reason, self._now, by_hand=asked is not None)
+        self._connection.execute(job.insert().values(later))
+        case.entries += before
+        case.entries.append(
+            work_entry("service.failed", self._now, case, wait.node, wait.local, attempt=later["attempts"], error=reason),
+        )
+        if later["run_at"] is None:  # once: a notice is unique by its cause
+            step = json.loads(row["payload"])["step"]
+            case.told.append(stopped.warning(case.id, row["key"], step, case.organisation, self._now))
+        self._system_writer.touch(case)
+        return False
+
+    def _carry_out(self, row: Row, before: list[history.Entry]) -> None:
+        """One more try at failed work, with all that follows when it is done."""
+        case = self._take_up(row["case_id"])
+        wait = next((one for one in case.waits() if one.kind == "service" and stopped.key_of(one.key) == row["key"]), None)
+        if wait is None:
+            return
+        move = case.move(self._now, acting=True)
+        step = move.retry(case.marking, wait)
+        waits = tokens.waiting(case.definition.net, step.marking)
+        if any(one.key == wait.key for one in waits):
+            failure = move.failure(wait)
+            raise ServiceFailed(failure.reason if failure else "")
+        if not waits and step.marking.ended is not None:
+            # Whoever did the last step could not be asked: whether the case would end was not known then.
+            self._check_duties(case, move, case.definition.net.start)
+        case.ran = wait.key
+        data: dict[str, Any] = {"attempt": row["attempts"] + 1, "facts": changes(case.facts, move.facts)}
+        if move.thrown is not None:
+            data["code"] = move.thrown
+        tag = "service.passed" if move.thrown is None else "service.errored"
+        case.entries += [*before, work_entry(tag, self._now, case, wait.node, wait.local, **data)]
+        self._save(case, move, step.marking, self._system_writer)
+
+    @property
+    def _system_writer(self) -> Writer:
+        """Writes what the system did, whoever asked for it: nobody is left out when people are told."""
+        return Writer(self._connection, self._now, people.SYSTEM, self._host)
+
     # ---------------------------------------------------------------- what the worker does
 
     def fire_timer(self, case_id: int, wait_key: str, due: datetime) -> bool:
@@ -370,7 +464,7 @@ class Work:
         wait = next((one for one in case.waits() if one.kind == "timer" and one.key == wait_key), None)
         if wait is None:
             return False
-        move = case.move(self._now)
+        move = case.move(self._now, acting=True)
         step = move.fire(case.marking, wait)
         entry = history.Entry(
             "timer.fired", self._now, people.SYSTEM, None, wait.node.id, None, wait.node.properties.get("clause"), case.definition.id,
@@ -417,11 +511,17 @@ class Work:
 
     def _case(self, case_id: int, *, closed: bool = False) -> OpenCase:
         """Take up a case the actor may see; its row is locked on PostgreSQL, the whole database on SQLite."""
-        query = sa.select(case_file).where(case_file.c.id == case_id).with_for_update()
-        row = self._connection.execute(query).mappings().first()
+        row = self._connection.execute(_CASE, {"case": case_id}).mappings().first()
         if row is None or not self._may_see(case_id, row["organisation"]):
             raise CaseNotFound(case=case_id)
         if row["state"] != "open" and not closed:
+            raise CaseClosed(case=case_id)
+        return self._open_case(dict(row))
+
+    def _take_up(self, case_id: int) -> OpenCase:
+        """Take up an open case for what the system does to it, whoever may see it."""
+        row = self._connection.execute(_CASE, {"case": case_id}).mappings().one()
+        if row["state"] != "open":
             raise CaseClosed(case=case_id)
         return self._open_case(dict(row))
 
@@ -578,10 +678,10 @@ class Work:
         case.finished = row
         case.seen_by.append(f"person:{self.person}")
 
-    def _save(self, case: OpenCase, move: Move, marking: Marking) -> None:
+    def _save(self, case: OpenCase, move: Move, marking: Marking, writer: Writer | None = None) -> None:
         for entry in case.entries:
             entry.definition = entry.definition or case.definition.id
-        self._writer.save(case, move, marking)
+        (writer or self._writer).save(case, move, marking)
 
     def _drop_draft(self, about: str) -> None:
         self._connection.execute(_DROP_DRAFT, {"person": self.person, "about": about})

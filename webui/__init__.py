@@ -25,6 +25,7 @@ from webui.incoming import viewer
 from webui.notices import may_see_outbox, notices
 from webui.register import register
 from webui.report import report
+from webui.stopped import may_administer, stopped
 from webui.tasks import tasks
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def create_app(
     security.protect(app, https=https)
     CSRFProtect(app)
     auth.register(app)
-    for blueprint in (inbox, tasks, report, cases, diagrams, notices, register, help):
+    for blueprint in (inbox, tasks, report, cases, diagrams, notices, stopped, register, help):
         app.register_blueprint(blueprint)
     errors.register(app)
     app.context_processor(_words_for_templates)
@@ -116,6 +117,7 @@ def _words_for_templates() -> dict[str, Any]:
         "office": office.name if office else "",
         "unread_notices": lambda: current_engine().notices(seen, unread_only=True, limit=1)[1],
         "outbox_offered": may_see_outbox(),
+        "administers": may_administer(),
     }
 
 

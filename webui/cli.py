@@ -243,6 +243,36 @@ def demo_reset() -> None:
     click.echo("デモのデータを作り直しました。")
 
 
+@main.command()
+@click.option("--as", "person", metavar="利用者ID", help="どの管理者として見るか（省くと、この設置の全機関）。")
+@click.option("--json", "as_json", is_flag=True)
+def stopped(person: str | None, as_json: bool) -> None:
+    """自動処理の失敗で止まっている処理を一覧にします。"""
+    engine = _engine()
+    rows = engine.stopped(engine.viewer(person) if person else None)
+    if as_json:
+        _print_json(rows)
+        return
+    for row in rows:
+        again = f"{row.next_try.astimezone(JST):%Y-%m-%d %H:%M}" if row.next_try else "自動では試みません"
+        since = f"{row.since.astimezone(JST):%Y-%m-%d %H:%M}"
+        click.echo(f"{row.id:>6}  {row.number}  {row.step}  {since}から  {row.attempts}回  次：{again}  理由：{row.reason}")
+    click.echo(f"{len(rows)}件")
+
+
+@main.command()
+@click.argument("job_id", type=click.IntRange(1, 2**63 - 1), metavar="ID")
+@click.option("--as", "person", metavar="利用者ID", help="どの管理者が行うか（省くと、システムとして記録します）。")
+def retry(job_id: int, person: str | None) -> None:
+    """止まっている処理 ID（stopped の番号）を、いまもう一度実行します。"""
+    with _engine().work(by=person or core.SYSTEM) as work:
+        goes_on = work.retry(job_id)
+    if not goes_on:
+        click.echo("再び失敗しました。理由は tadachi stopped で確かめてください。", err=True)
+        sys.exit(1)
+    click.echo("実行し、案件は続きへ進みました。")
+
+
 # -------------------------------------------------------------------- acts
 
 

@@ -57,7 +57,7 @@ INCIDENT, STATUTORY, REPORT = "isa/incident.bpmn", "isa/statutory.bpmn", "common
         (REPORT, 'topic="notify"', 'topic="shout"', "topic_unknown", "warn_head_overdue"),
         (INCIDENT, 'decisionRef="duties"', 'decisionRef="duty"', "decision_unknown", "judge_duty"),
         (INCIDENT, 'formField id="item_summary"', 'formField id="appi68"', "derived_fact", "learn_of_incident"),
-        (INCIDENT, '<camunda:value id="yes"', '<camunda:value id="contain_further"', "choice_id", ""),
+        (INCIDENT, 'formField id="item_summary"', 'formField id="contain_further"', "choice_id", "learn_of_incident"),
     ],
 )  # fmt: skip
 def test_a_name_that_means_nothing_is_found_with_its_element(
@@ -75,3 +75,32 @@ def test_not_same_person_as_must_name_a_step_of_the_diagram(office: Organisation
         "element_unknown",
         "report_grave_to_general",
     ) in findings(office, files, INCIDENT, old, new)
+
+
+def test_a_misspelt_fact_is_told_with_its_place_and_with_names_that_look_like_it(office: Organisation, files: dict[str, bytes]) -> None:
+    """どの式の何文字目か、どの名前の間違いらしいかが読める。"""
+    text = files[STATUTORY].decode().replace("received_by_general == true<", "recieved_by_general == true<", 1)
+    net, decisions = compile_bundle("isa_incident", {**files, STATUTORY: text.encode()})
+    message = next(finding.message for finding in check(net, decisions, office) if finding.rule == "fact_unknown")
+    assert "条件：式「recieved_by_general == true」の1文字目の「recieved_by_general」" in message
+    assert "（「received_by_general」" in message
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "where", "meant"),
+    [
+        ("<text>sensitive</text>", "<text>sensitiv</text>", "入力3列目「sensitiv」", "sensitive"),
+        ("<text>&gt; 100</text>", "<text>&gt; cuont</text>", "3行目の入力2列目「> cuont」", "count"),
+        ("<text>grave_reasons</text>", "<text>grave_raesons</text>", "1行目の出力2列目「grave_raesons」", "grave_reasons"),
+    ],
+)
+def test_a_misspelt_fact_in_a_table_is_told_with_row_and_column(
+    office: Organisation, files: dict[str, bytes], old: str, new: str, where: str, meant: str
+) -> None:
+    text = files["isa/gravity.dmn"].decode()
+    assert old in text
+    net, decisions = compile_bundle("isa_incident", {**files, "isa/gravity.dmn": text.replace(old, new, 1).encode()})
+    messages = [finding.message for finding in check(net, decisions, office) if finding.rule == "fact_unknown"]
+    assert len(messages) == 1
+    assert messages[0].startswith(where)
+    assert f"「{meant}」" in messages[0]

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from engine.errors import DefinitionRefused
+from engine.limits import DEFAULT
 from engine.net import Choice, Kind, Timer, read_timer
-from engine.parsing import called_processes, parse_bundle, process_ids
-from engine.xml_safety import MAX_BYTES
+from engine.parsing import called_processes, examine, parse_bundle, parse_decisions, parse_tables, process_ids
 from tests.engine.drawing import (
     boundary,
     call,
@@ -176,7 +176,7 @@ class TestXmlSafety:
             (good.decode().encode("shift_jis").replace(b"UTF-8", b"Shift_JIS"), "xml_encoding"),
             (good.replace(b"UTF-8", b"iso-8859-1"), "xml_encoding"),
             (good.decode().replace("UTF-8", "UTF-16").encode("utf-16-le"), "xml_encoding"),
-            (b" " * (MAX_BYTES + 1), "xml_size"),
+            (b" " * (DEFAULT.xml_bytes + 1), "xml_size"),
             (b"<a>" * 100 + b"</a>" * 100, "xml_depth"),
         ],
     )
@@ -269,6 +269,34 @@ REFUSED = [
     ("expression", (start(), user("a", properties(sets="x=y.z")), end(), flows("s > a > e"))),
     ("sets", (start(), user("a", properties(sets="x")), end(), flows("s > a > e"))),
     ("one_seat", (start(), element("userTask", "a", camunda_candidateGroups="a@b,c@d"), end(), flows("s > a > e"))),
+    ("boundary_host", (start(), end(), event_sub("h", start("hs", message("go")), end("he"), flows("hs > he")), boundary("x", "h", timer("P1D")), flows("s > e", "x > e"))),
+    ("condition_ignored", (start(), exclusive("g", default="g_e"), user("a"), end(), flows("s > g", "g > a : x", "g > e : y", "a > e"))),
+    ("condition_ignored", (start(), exclusive("g"), end(), flows("s > g", "g > e : x"))),
+    ("condition_ignored", (start(), throw("t"), end(), flows("s > t", "t > e : x"))),
+    ("condition_ignored", (start(), end(), flows("s > e : x"))),
+    ("default_missing", (start(), inclusive("g"), end(), flows("s > g", "g > e : x"))),
+    ("default_missing", (start(), user("a"), end(), flows("s > a", "a > e : x"))),
+    ("expression", (start(), exclusive("g", default="g_e"), user("a"), end(), flows("s > g > e", 'g > a : "yes"', "a > e"))),
+    ("expression", (start(), exclusive("g", default="g_e"), user("a"), end(), flows("s > g > e", 'g > a : 1 < "x"', "a > e"))),
+    ("expression", (start(), user("a", properties(suggestion="x.y")), end(), flows("s > a > e"))),
+    ("expression_language", (start(), catch("a", condition("x").replace("<bpmn:condition ", '<bpmn:condition language="feel" ')), end(), flows("s > a > e"))),
+    ("timer", (start(), catch("a", timer("PT２４H")), end(), flows("s > a > e"))),
+    ("timer", (start(), catch("a", timer("P100000Y")), end(), flows("s > a > e"))),
+    ("timer", (start(), catch("a", timer("P1D").replace("P1D", "days(-1)")), end(), flows("s > a > e"))),
+    ("timer_cycle", (start(), user("a"), boundary("x", "a", timer("R/PT59S"), interrupting=False), end(), flows("s > a > e", "x > e"))),
+    ("multi_count", (start(), user("a", multi(times="101")), end(), flows("s > a > e"))),
+    ("multi_count", (start(), user("a", multi(times="-1")), end(), flows("s > a > e"))),
+    ("multi_count", (start(), user("a", multi(times="2.0")), end(), flows("s > a > e"))),
+    ("multi_count", (start(), user("a", multi(times="'3'")), end(), flows("s > a > e"))),
+    ("multi_count", (start(), user("a", multi(collection="5")), end(), flows("s > a > e"))),
+    ("multi_count", (start(), user("a", multi(collection="x", variable="due")), end(), flows("s > a > e"))),
+    ("receive_instantiate", (start(), element("receiveTask", "a", messageRef="m_go", instantiate="true"), end(), flows("s > a > e"))),
+    ("id_missing", (start(), "<bpmn:userTask name='x'/>", end(), flows("s > e"))),
+    ("id_missing", (start(), end(), '<bpmn:sequenceFlow sourceRef="s" targetRef="e"/>')),
+    ("property_unknown", (start(), user("a", properties(not_same_person="s")), end(), flows("s > a > e"))),
+    ("property_unknown", (start(), service("a", inside=properties(deadline="x")), end(), flows("s > a > e"))),
+    ("property_unknown", (properties(withdraw="always"), start(), end(), flows("s > e"))),
+    ("unsupported_element", (start(), user("a", "<bpmn:potentialOwner><bpmn:resourceRef>x</bpmn:resourceRef></bpmn:potentialOwner>"), end(), flows("s > a > e"))),
     ("called_missing", (start(), call("a", "nobody"), end(), flows("s > a > e"))),
     ("call_cycle", (start(), call("a", "p"), end(), flows("s > a > e"))),
     ("too_many_nodes", (start(), *[user(f"u{n}") for n in range(300)], end(), flows(" > ".join(["s", *[f"u{n}" for n in range(300)], "e"])))),
@@ -287,6 +315,17 @@ def test_a_diagram_is_refused(rule, parts):
         '<camunda:formField id="a.b" type="string"/>',
         '<camunda:formField id="__class__" type="string"/>',
         '<camunda:formField id="sum" type="string"/><camunda:formField id="sum" type="string"/>',
+        '<camunda:formField id="due" type="string"/>',
+        '<camunda:formField id="true" type="boolean"/>',
+        '<camunda:formField id="in" type="string"/>',
+        '<camunda:formField id="loop_index" type="long"/>',
+        '<camunda:formField id="ｓｕｍ" type="string"/>',
+        '<camunda:formField id="sum" type="long" defaultValue="many"/>',
+        '<camunda:formField id="sum" type="enum" defaultValue="z"><camunda:value id="x"/></camunda:formField>',
+        '<camunda:formField id="sum" type="enum"><camunda:value id="x"/><camunda:value id="x"/></camunda:formField>',
+        '<camunda:formField id="sum" type="string"><camunda:validation><camunda:constraint name="maxlength" config="0"/></camunda:validation></camunda:formField>',
+        '<camunda:formField id="sum" type="long"><camunda:validation><camunda:constraint name="max" config="１２"/></camunda:validation></camunda:formField>',
+        '<camunda:formField id="sum" type="string"><camunda:properties><camunda:property id="as_buttons" value="true"/></camunda:properties></camunda:formField>',
         '<camunda:formField id="sum" type="money"/>',
         '<camunda:formField id="sum" type="enum"/>',
         '<camunda:formField id="sum" type="long"><camunda:validation><camunda:constraint name="max" config="many"/></camunda:validation></camunda:formField>',
@@ -296,6 +335,96 @@ def test_a_diagram_is_refused(rule, parts):
 def test_a_form_is_refused(field):
     form = f"<bpmn:extensionElements><camunda:formData>{field}</camunda:formData></bpmn:extensionElements>"
     assert rules(diagram(start(), user("a", form), end(), flows("s > a > e"))) == {"form_field"}
+
+
+EXTENSIONS = [
+    element("userTask", "a", camunda_candidateGroups="a@b", **{f"camunda_{name}": "x"})
+    for name in (
+        "formKey",
+        "formRef",
+        "dueDate",
+        "followUpDate",
+        "candidateUsers",
+        "skipExpression",
+        "candidateGroup",
+        "initiator",
+        "businessKey",
+    )
+]
+EXTENSIONS += [
+    element("serviceTask", "a", camunda_topic="do", **{f"camunda_{name}": "x"})
+    for name in ("class", "delegateExpression", "resultVariable", "assignee", "type", "errorCodeVariable", "candidateGroups")
+]
+EXTENSIONS += [
+    user("a", f"<bpmn:extensionElements><camunda:{name}/></bpmn:extensionElements>")
+    for name in (
+        "executionListener",
+        "taskListener",
+        "inputOutput",
+        "in",
+        "out",
+        "connector",
+        "field",
+        "script",
+        "errorEventDefinition",
+        "sequenceFlow",
+    )
+]
+EXTENSIONS += [
+    user("a", '<bpmn:extensionElements><zeebe:userTask xmlns:zeebe="http://camunda.org/schema/zeebe/1.0"/></bpmn:extensionElements>'),
+    user("a", "<bpmn:extensionElements><camunda:formData businessKey='x'/></bpmn:extensionElements>"),
+    user("a", multi(collection="x").replace(" isSeq", ' camunda:asyncBefore="true" camunda:class="x" isSeq')),
+]
+
+
+@pytest.mark.parametrize("step", EXTENSIONS, ids=range(len(EXTENSIONS)))
+def test_what_only_another_engine_would_run_is_refused_by_name(step):
+    with pytest.raises(DefinitionRefused) as raised:
+        parse_bundle({"p.bpmn": diagram(start(), step, end(), flows("s > a > e"))}, "p")
+    assert [(finding.rule, finding.element) for finding in raised.value.findings] == [("extension_refused", "a")]
+
+
+def test_what_only_concerns_another_engine_is_told_and_does_not_stop():
+    step = element(
+        "userTask",
+        "a",
+        '<bpmn:extensionElements><x:note xmlns:x="x"/></bpmn:extensionElements>',
+        camunda_asyncBefore="true",
+        camunda_priority="5",
+    )
+    files = {"p.bpmn": diagram(start(), step, end(), flows("s > a > e"))}
+    made, findings = examine(files, "p")
+    assert made == parse_bundle(files, "p")
+    assert [(finding.rule, finding.severity, finding.element) for finding in findings] == [("ignored_extension", "warning", "a")] * 3
+
+
+def test_many_warnings_do_not_hide_an_error():
+    step = user("a", "<bpmn:extensionElements>" + "<x:note xmlns:x='x'/>" * 500 + "</bpmn:extensionElements>")
+    made, findings = examine({"p.bpmn": diagram(start(), step, element("serviceTask", "b"), end(), flows("s > a > b > e"))}, "p")
+    assert made is None
+    assert [finding.rule for finding in findings if finding.severity == "error"] == ["service_missing"]
+
+
+def test_truth_is_written_in_two_ways():
+    """XSDでは 1 も true。イベントサブプロセスが黙って消えてはならない。"""
+    drawn = diagram(
+        start(),
+        user("a"),
+        end(),
+        flows("s > a > e"),
+        event_sub("w", start("s1", message("go"), isInterrupting="0"), end("e1"), flows("s1 > e1")),
+    )
+    other = drawn.replace(b'isExecutable="true"', b'isExecutable="1"').replace(b'triggeredByEvent="true"', b'triggeredByEvent=" 1"')
+    assert parse_bundle({"p.bpmn": other}, "p") == parse_bundle({"p.bpmn": drawn}, "p")
+    assert parse_bundle({"p.bpmn": other}, "p").node("s1").event.interrupting is False
+
+
+def test_a_table_of_two_files():
+    table = (Path(__file__).resolve().parents[2] / "bpmn" / "isa" / "gravity.dmn").read_bytes()
+    assert set(parse_tables({"a.dmn": table})) == {decision.id for decision in parse_decisions(table)}
+    with pytest.raises(DefinitionRefused) as raised:
+        parse_tables({"a.dmn": table, "b.dmn": table, "c.dmn": b"<a>"})
+    assert {(finding.rule, finding.file) for finding in raised.value.findings} == {("duplicate_decision", "b.dmn"), ("xml_broken", "c.dmn")}
 
 
 def test_findings_name_element_file_and_rule():

@@ -298,10 +298,10 @@ def compiled_once() -> Iterator[None]:
     """What is compiled from the same files is the same and never changes: compile it once, not for every engine."""
     original = definitions.compile_bundle
 
-    def once(process_id: str, files: Mapping[str, Any]) -> Any:
-        key = (process_id, *sorted(files.items()))
+    def once(process_id: str, files: Mapping[str, Any], *rest: Any, **more: Any) -> Any:
+        key = (process_id, *sorted(files.items()), *rest, *sorted(more.items()))
         if key not in _COMPILED:
-            _COMPILED[key] = original(process_id, files)
+            _COMPILED[key] = original(process_id, files, *rest, **more)
         return _COMPILED[key]
 
     with pytest.MonkeyPatch.context() as patch:

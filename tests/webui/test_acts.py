@@ -14,7 +14,6 @@ from flask.testing import FlaskClient
 from engine import JST, Player, SetClock, hash_password, load_scenario, parsing
 from engine.model import metadata
 from tests.engine.drawing import diagram, element, end, exclusive, flows, inclusive, multi, start
-from tests.engine.test_decisions import decision, file
 from tests.support import (
     AMOUNT,
     AUDITOR,
@@ -411,13 +410,6 @@ FAULTS: dict[str, tuple[str, tuple[str, ...]]] = {
             flows("begin > work > which > done", 'which > other : amount + "x" == 1'),
         ),
     ),
-    "ambiguous": (
-        "複数の行が当てはまり",
-        (
-            element("businessRuleTask", "decide", name="決める", camunda_decisionRef="verdict"), end("done", name="完了"),
-            flows("begin > work > decide > done"),
-        ),
-    ),
 }  # fmt: skip
 
 
@@ -425,11 +417,9 @@ FAULTS: dict[str, tuple[str, tuple[str, ...]]] = {
 def faulty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """The small office with a diagram for each fault, in force from before the gate knew how to find it."""
     monkeypatch.setattr(parsing, "check_diagram", lambda *_: [])
-    monkeypatch.setattr(parsing, "check_net", lambda _net: [])
     folder = write_offices(tmp_path / "bpmn")
     for name, (_, parts) in FAULTS.items():
         (folder / "office" / f"{name}.bpmn").write_bytes(diagram(said(numbering="general"), BEGIN, WORK, *parts, id=f"office_{name}"))
-    (folder / "office" / "verdict.dmn").write_bytes(file(decision("verdict", ["amount"], ["verdict"], ["> 1 => 1", "> 2 => 2"])))
     clock = SetClock(MONDAY)
     made = World(make_engine(f"sqlite:///{tmp_path}/faulty.sqlite", clock, bpmn=folder), clock)
     made.engine.migrate()
