@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from types import MappingProxyType
 
@@ -121,6 +121,12 @@ class Organisation:
     def units_with(self, role: str, on: date) -> list[Unit]:
         """The units for which a role is answered by someone: what a form may offer as 情報を管理する課室."""
         return [unit for unit in self.units.values() if unit.exists(on) and self.resolve(role, unit.id, on) is not None]
+
+    def changes(self) -> list[date]:
+        """The days on which units come to be or are no more, as far as known."""
+        days = {unit.valid_from for unit in self.units.values()}
+        days |= {unit.valid_to + timedelta(days=1) for unit in self.units.values() if unit.valid_to is not None}
+        return sorted(days)
 
     def seats(self, on: date) -> list[str]:
         """Every seat of the office on a day, in the order of its units."""

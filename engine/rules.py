@@ -27,6 +27,32 @@ class Duty:
 
 
 @dataclass(frozen=True)
+class Property:
+    """Something a procedure must always keep, proven before it comes into force (engine/checker).
+
+    Attributes:
+        kind: `before_end`: at every ordinary end, whenever `when` may hold, one of `steps` has been done and `then` holds;
+            `never_without`: none of `steps` is ever completed before one of `after`; `not_waiting_for`: `steps` can be done
+            although nobody ever does `without`; `never_same_person`: nobody does two of `steps`; `seats`: every step has a seat
+            in every unit, today and after each change known already.
+        steps, after, without: element ids, or clauses that completing a step records.
+    """
+
+    id: str
+    kind: str
+    name: str
+    basis: str
+    processes: tuple[str, ...]
+    valid_from: date
+    valid_to: date | None = None
+    when: str = ""
+    then: str = ""
+    steps: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Numbering:
     """How the cases of a procedure are numbered."""
 
@@ -112,6 +138,7 @@ class Rules:
     judgement: Judgement
     deployers: tuple[str, ...]  # roles that may put diagrams in force
     limits: Limits = DEFAULT
+    properties: tuple[Property, ...] = ()
 
     def urgency(self, word: str, on: date) -> Urgency:
         """What an urgency word means on a day; before the first row's day, what the first row says (only a set-back clock gets there)."""
@@ -158,6 +185,10 @@ class Rules:
     def duties_of(self, process: str, on: date) -> tuple[Duty, ...]:
         """The duties that a case of a procedure must show records of when it closes on a day."""
         return tuple(duty for duty in self.duties if process in duty.processes and in_force([duty], on))
+
+    def properties_of(self, process: str, on: date) -> tuple[Property, ...]:
+        """What a procedure must keep, as it stands on a day."""
+        return tuple(item for item in self.properties if process in item.processes and in_force([item], on))
 
     def numbering_of(self, key: str, on: date) -> Numbering:
         """How cases of a procedure are numbered on a day."""

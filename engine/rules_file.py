@@ -8,10 +8,11 @@ from datetime import date, time, timedelta
 from pathlib import Path
 
 from engine.deadlines import Calendar, ClosedDays, Condition, StatutoryClock, Urgency
-from engine.errors import OrganisationBroken
+from engine.errors import ExpressionError, OrganisationBroken
+from engine.expressions import compile_expression
 from engine.limits import Limits, lowered
 from engine.office_files import Findings, Table, read_toml
-from engine.rules import AttachmentRules, Duty, Judgement, Numbering, PasswordRules, Rules, SessionRules, Sight
+from engine.rules import AttachmentRules, Duty, Judgement, Numbering, PasswordRules, Property, Rules, SessionRules, Sight
 
 URGENCY_WORDS = ("at_once", "promptly", "plain")  # 直ちに, 速やかに, no word: the three a diagram may write
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -46,6 +47,7 @@ def read_rules(path: Path, findings: Findings) -> Rules | None:
         judgement=_read_judgement(top.table("judgement")),
         deployers=_read_deployers(top.table("deployment")),
         limits=_read_limits(top),
+        properties=tuple(_read_property(table) for table in top.tables("property", required=False)),
     )
     keys = [("urgency", row.id, row.valid_from) for row in rules.urgencies]
     keys += [("clock", row.id, row.valid_from) for row in rules.statutory]
@@ -171,6 +173,47 @@ def _read_duty(table: Table) -> Duty:
     row = Duty(clause, name, when, undecided, records, processes, valid_from, valid_to)
     if not row.recorded_by or not row.processes:
         table.wrong("missing-key", "「recorded_by」と「processes」には1つ以上書いてください。")
+    table.close()
+    return row
+
+
+#: What each kind of property must and may say besides its name.
+_PROPERTIES = {
+    "before_end": (("steps", "then"), ("when",)),
+    "never_without": (("steps",), ("after",)),
+    "not_waiting_for": (("steps",), ("without",)),
+    "never_same_person": (("steps",), ()),
+    "seats": ((), ()),
+}
+
+
+def _read_property(table: Table) -> Property:
+    row_id, name, basis, kind = table.identifier(), table.text("name"), table.text("basis"), table.text("kind")
+    valid_from, valid_to = table.period()
+    when, then = table.text("when", required=False), table.text("then", required=False)
+    steps, after, without = table.texts("steps"), table.texts("after"), table.texts("without")
+    row = Property(
+        row_id, kind, name, basis, table.texts("processes", required=True), valid_from, valid_to, when, then, steps, after, without
+    )
+    if kind not in _PROPERTIES:
+        table.wrong("out-of-range", f"「kind」は{'・'.join(_PROPERTIES)}のどれかです。")
+    else:
+        one_of, needed = _PROPERTIES[kind]
+        given = {"when": when, "then": then, "steps": steps, "after": after, "without": without}
+        if one_of and not any(given[key] for key in one_of):
+            table.wrong("missing-key", f"「{kind}」には「{'」か「'.join(one_of)}」を書いてください。")
+        for key in needed:
+            if key != "when" and not given[key]:
+                table.wrong("missing-key", f"「{kind}」には「{key}」を書いてください。")
+        for key, value in given.items():
+            if value and key not in (*one_of, *needed):
+                table.wrong("unknown-key", f"「{kind}」に「{key}」は書けません。")
+    for text in (when, then):
+        if text:
+            try:
+                compile_expression(text)
+            except ExpressionError as error:
+                table.wrong("expression", error.text)
     table.close()
     return row
 
