@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
@@ -20,6 +21,9 @@ from engine.limits import DEFAULT, Limits
 from engine.model import definition
 from engine.net import Net
 from engine.organisation import Organisation
+
+if TYPE_CHECKING:  # the prover itself plays procedures, and is handed in
+    from engine.checker.proving import Prove
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,19 @@ class Definition:
     files: Mapping[str, bytes]
 
 
-def bundles(folder: Path, common: Path) -> dict[str, tuple[str, dict[str, bytes]]]:
+@dataclass(frozen=True)
+class Prepared:
+    """Bundles that may come into force, and what was noticed that does not keep them from it."""
+
+    bundles: tuple[tuple[str, str, str], ...]  # process id, name, the bundle as it is stored
+    warnings: tuple[Finding, ...]
+
+
+#: process id -> (name, file name -> bytes)
+Bundles = dict[str, tuple[str, dict[str, bytes]]]
+
+
+def bundles(folder: Path, common: Path) -> Bundles:
     """Group the diagrams of an office into bundles.
 
     Args:
@@ -44,13 +60,26 @@ def bundles(folder: Path, common: Path) -> dict[str, tuple[str, dict[str, bytes]
         common: diagrams several offices call.
 
     Returns:
-        process id -> (name, file name -> bytes), for every process that no other diagram calls.
+        a bundle for every process that no other diagram calls.
 
     Raises:
         DefinitionRefused: when a file cannot be read as BPMN at all.
     """
     sources = {f"{path.parent.name}/{path.name}": path.read_bytes() for place in (folder, common) for path in sorted(place.glob("*.bpmn"))}
     tables = {f"{path.parent.name}/{path.name}": path.read_bytes() for path in sorted(folder.glob("*.dmn"))}
+    return grouped(sources, tables, folder.name)
+
+
+def grouped(sources: Mapping[str, bytes], tables: Mapping[str, bytes], folder: str, *, every: bool = False) -> Bundles:
+    """Group diagrams into bundles; each has all tables.
+
+    Args:
+        folder: the files whose processes have bundles are named `folder/…`; the others are there to be called.
+        every: whether diagrams that only call each other in a circle, which nobody can start, have one too.
+
+    Raises:
+        DefinitionRefused: when a file cannot be read as BPMN at all.
+    """
     home: dict[str, str] = {}
     names: dict[str, str] = {}
     for file, data in sources.items():
@@ -65,17 +94,20 @@ def bundles(folder: Path, common: Path) -> dict[str, tuple[str, dict[str, bytes]
             home[process_id], names[process_id] = file, name
     calls = {process_id: parsing.called_processes(sources[file]) for process_id, file in home.items()}
     called = {target for targets in calls.values() for target in targets}
-    result = {}
-    for process_id, file in home.items():
-        if process_id in called or not file.startswith(f"{folder.name}/"):
+    own = [process_id for process_id, file in home.items() if file.startswith(f"{folder}/")]
+    result: Bundles = {}
+    covered: set[str] = set()
+    for process_id in (*(one for one in own if one not in called), *(own if every else ())):
+        if home[process_id] in covered and process_id in called:
             continue
-        needed, todo = {file}, [process_id]
+        needed, todo = {home[process_id]}, [process_id]
         while todo:
             for target in calls.get(todo.pop(), ()):
                 if target in home and home[target] not in needed:
                     needed.add(home[target])
                     todo.append(target)
-        result[process_id] = (names[process_id], {name: sources[name] for name in sorted(needed)} | tables)
+        covered |= needed
+        result[process_id] = (names[process_id], {name: sources[name] for name in sorted(needed)} | dict(tables))
     return result
 
 
@@ -92,6 +124,30 @@ def compile_bundle(
     """
     decisions = parsing.parse_tables(files, limits, admitted=admitted)
     return parsing.parse_bundle(files, process_id, None, limits, admitted=admitted), decisions
+
+
+def examine_bundle(
+    process_id: str, files: Mapping[str, bytes], organisation: Organisation | None
+) -> tuple[Net | None, dict[str, Decision], tuple[Finding, ...]]:
+    """Everything that can be told of a bundle without running it; the net is None when it cannot be run at all."""
+    limits = organisation.rules.limits if organisation is not None else DEFAULT
+    findings: list[Finding] = []
+    decisions: dict[str, Decision] | None = None
+    try:
+        decisions = parsing.parse_tables(files, limits)
+    except DefinitionRefused as refused:
+        findings += refused.findings
+    net, found = parsing.examine(files, process_id, None, limits)
+    findings += found
+    if net is not None and decisions is not None:  # else what is named may stand in what cannot be read
+        findings += check(net, decisions, organisation) if organisation is not None else _tables_missing(net, decisions)
+    return net, decisions or {}, tuple(dict.fromkeys(findings))
+
+
+def _tables_missing(net: Net, decisions: Mapping[str, Decision]) -> Iterable[Finding]:
+    for node in net.nodes:
+        if node.decision and node.decision not in decisions:
+            yield Finding("decision_unknown", f"決定表「{node.decision}」がありません。", node.id, node.source)
 
 
 class Definitions:
@@ -148,30 +204,55 @@ class Definitions:
         )
         return tuple({row.process_id: row.name for row in rows}.items())
 
-    def deploy(self, connection: sa.Connection, organisation: Organisation, by: str, at: datetime) -> tuple[tuple[str, int], ...]:
-        """Store every changed bundle of an office's folder as its next version, in force at once.
+    def digests(self, connection: sa.Connection, organisation: str) -> dict[str, str]:
+        """process id -> digest of the newest version of each."""
+        rows = connection.execute(
+            sa.select(definition.c.process_id, definition.c.digest)
+            .where(definition.c.organisation == organisation)
+            .order_by(definition.c.process_id, definition.c.version)
+        )
+        return {row.process_id: row.digest for row in rows}
 
-        Returns:
-            (process id, version) of each version stored; an unchanged bundle is not stored again.
+    def prepare(self, organisation: Organisation, known: Mapping[str, str], on: date, prove: Prove) -> Prepared:
+        """Check every bundle of an office's folder, and prove those that changed. No transaction may be open meanwhile: it takes seconds.
+
+        Args:
+            known: process id -> digest of what is stored already.
+            on: the day whose rules count.
 
         Raises:
-            DefinitionRefused: with all findings of all bundles; nothing is stored then.
+            DefinitionRefused: with all findings of all bundles.
         """
         findings: list[Finding] = []
-        ready = []
+        changed: list[tuple[str, str, str]] = []
+        to_prove: list[tuple[str, dict[str, bytes]]] = []
         for process_id, (name, files) in bundles(organisation.folder, self._common).items():
-            try:
-                net, decisions = compile_bundle(process_id, files, organisation.rules.limits)
-            except DefinitionRefused as refused:
-                findings += refused.findings
+            _, _, found = examine_bundle(process_id, files, organisation)
+            findings += found
+            if any(finding.severity == "error" for finding in found):
                 continue
-            findings += check(net, decisions, organisation)
-            ready.append((process_id, name, files))
-        if findings:
-            raise DefinitionRefused(list(dict.fromkeys(findings)))
-        stored = []
-        for process_id, name, files in ready:
             text = json.dumps({file: data.decode() for file, data in files.items()}, ensure_ascii=False, sort_keys=True)
+            if known.get(process_id) != hashlib.sha256(text.encode()).hexdigest():
+                changed.append((process_id, name, text))
+                to_prove.append((process_id, files))
+        if not any(finding.severity == "error" for finding in findings):  # what is refused anyway need not be walked through
+            for process_id, files in to_prove:
+                findings += prove(process_id, files, organisation, on=on).findings
+        unique = tuple(dict.fromkeys(findings))
+        if any(finding.severity == "error" for finding in unique):
+            raise DefinitionRefused(unique)
+        return Prepared(tuple(changed), unique)
+
+    def store(
+        self, connection: sa.Connection, organisation: Organisation, prepared: Prepared, by: str, at: datetime
+    ) -> tuple[tuple[str, int], ...]:
+        """Store what was prepared, each bundle as its next version, in force at once.
+
+        Returns:
+            (process id, version) of each version stored; what somebody else has stored meanwhile is not stored again.
+        """
+        stored = []
+        for process_id, name, text in prepared.bundles:
             digest = hashlib.sha256(text.encode()).hexdigest()
             last = connection.execute(
                 sa.select(definition.c.version, definition.c.digest)

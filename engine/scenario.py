@@ -16,14 +16,14 @@ import yaml
 from engine import people
 from engine.clock import JST, SetClock, civil_day
 from engine.errors import Finding, ScenarioBroken, ScenarioFailed, TadachiError
-from engine.model import Row, case_file, job, statutory_clock, task
+from engine.model import Row, case_file, history, job, statutory_clock, task
 from engine.timers import add_duration
 
 if TYPE_CHECKING:
     from engine.service import Engine
 
 _MOMENT = re.compile(r"@(now|today)(?:([+-])(P\S+))?")
-VERBS = ("complete", "act", "send_back", "claim", "note", "withdraw", "passes", "expect")
+VERBS = ("complete", "act", "send_back", "claim", "note", "withdraw", "passes", "due", "expect")
 MAX_JOBS = 10_000
 
 
@@ -79,6 +79,7 @@ class Player:
         self.clock = clock
         self.office = engine.organisation(organisation)
         self._say = say or (lambda _text: None)
+        self._fired: dict[str, int] = {}
 
     def play(self, scenario: Scenario, *, starts: datetime | None = None, until: str | None = None) -> int:
         """Play a scenario from its start, or from another instant; stop before the step marked `stage: <until>`.
@@ -91,7 +92,8 @@ class Player:
         """
         self.move_to(starts or scenario.starts)
         seat = self._seat(scenario.start["by"], {})
-        case_id = self.begin(seat, scenario.process, self._values(scenario.start.get("answers") or {}))
+        unit = seat.partition("@")[2]
+        case_id = self.begin(seat, scenario.process, self._values(scenario.start.get("answers") or {}, unit))
         self._say(f"{self._when()} {self.office.seat_name(seat)}：開始")
         for number, step in enumerate(scenario.steps, 1):
             if until is not None and step.get("stage") == until:
@@ -120,7 +122,11 @@ class Player:
         if verb == "expect":
             self.check(case_id, step["expect"])
             return
-        answers = self._values(step.get("answers") or {})
+        if verb == "due":
+            self._let_be_due(case_id, step["due"])
+            return
+        self._fired = self._firings(case_id)
+        answers = self._values(step.get("answers") or {}, str(self._facts(case_id).get("owning_unit") or ""))
         if verb in ("complete", "send_back", "claim"):
             for row in self._tasks(case_id, step[verb], bool(step.get("each"))):
                 seat = row["seat"] if "by" not in step else self._seat(step["by"], self._facts(case_id))
@@ -189,6 +195,46 @@ class Player:
         while self.engine.run_due(limit=500):
             pass
 
+    def _let_be_due(self, case_id: int, element: str) -> None:
+        """Let a waiting timer happen at its instant. One whose instant was past has happened already, with the step before."""
+        if not self._has_fired(case_id, element):
+            with self.engine.reading() as connection:
+                rows = connection.execute(
+                    sa.select(job.c.run_at, job.c.payload)
+                    .where(job.c.case_id == case_id, job.c.kind == "timer", job.c.run_at.is_not(None))
+                    .order_by(job.c.run_at, job.c.id)
+                ).all()
+            waiting = [(row.run_at, json.loads(row.payload)["wait"].partition(":")[2]) for row in rows]
+            due = next((run_at for run_at, node in waiting if _is_named(node, element)), None)
+            if due is None:
+                names = "、".join(node for _, node in waiting) or "なし"
+                raise _Unexpected(f"「{element}」の時間は計られていません（計られているもの：{names}）。")
+            self.move_to(max(due, self.clock.now()))
+            self.run_due()
+            if not self._has_fired(case_id, element):
+                raise _Unexpected(self._why_not_fired(case_id, element))
+        node = next(node for node, count in self._firings(case_id).items() if _is_named(node, element) and count > self._fired.get(node, 0))
+        self._fired[node] = self._fired.get(node, 0) + 1
+        self._say(f"{self._when()} 時間の経過：{element}")
+
+    def _why_not_fired(self, case_id: int, element: str) -> str:
+        query = sa.select(job.c.payload, job.c.error).where(job.c.case_id == case_id, job.c.kind == "timer", job.c.error.is_not(None))
+        with self.engine.reading() as connection:
+            rows = connection.execute(query).all()
+        for row in rows:
+            if _is_named(json.loads(row.payload)["wait"].partition(":")[2], element):
+                return f"「{element}」の時間が来ましたが、先へ進めませんでした：{row.error}"
+        return f"「{element}」の時間が来る前に、ほかの処理で取り消されました。"
+
+    def _has_fired(self, case_id: int, element: str) -> bool:
+        return any(_is_named(node, element) and count > self._fired.get(node, 0) for node, count in self._firings(case_id).items())
+
+    def _firings(self, case_id: int) -> dict[str, int]:
+        """node -> how often its timer has happened."""
+        query = sa.select(history.c.node, sa.func.count()).where(history.c.case_id == case_id, history.c.tag == "timer.fired")
+        with self.engine.reading() as connection:
+            return {str(node): int(count) for node, count in connection.execute(query.group_by(history.c.node))}
+
     # ---------------------------------------------------------------- who and what
 
     def _facts(self, case_id: int) -> Mapping[str, Any]:
@@ -220,20 +266,26 @@ class Player:
             rows = connection.execute(
                 sa.select(task).where(task.c.case_id == case_id, task.c.state == "open").order_by(task.c.id)
             ).mappings().all()  # fmt: skip
-        found = [row for row in rows if row["node"] == element or row["node"].rsplit("/", 1)[-1] == element]
+        found = [row for row in rows if _is_named(row["node"], element)]
         if not found:
             raise _Unexpected(f"「{element}」は待っていません（待っているもの：{'、'.join(row['node'] for row in rows) or 'なし'}）。")
         return found if each else found[:1]
 
-    def _values(self, answers: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: self._value(value) for name, value in answers.items()}
+    def _values(self, answers: Mapping[str, Any], unit: str) -> dict[str, Any]:
+        return {name: self._value(value, unit) for name, value in answers.items()}
 
-    def _value(self, value: Any) -> Any:
-        """`@now`, `@now-PT30M`, `@today`, `@today+P3D` mean moments relative to the scenario's clock, so that a scenario can be played on any day."""
+    def _value(self, value: Any, unit: str) -> Any:
+        """A value as written, or what it stands for.
+
+        `@now`, `@now-PT30M`, `@today`, `@today+P3D` are moments relative to the scenario's clock, so that a scenario can be played on any
+        day; `@owning_unit` is the unit that has the case, before there is one that of the seat that starts it.
+        """
         if isinstance(value, list):
-            return [self._value(item) for item in value]
+            return [self._value(item, unit) for item in value]
         if isinstance(value, dict):
-            return {name: self._value(item) for name, item in value.items()}
+            return {name: self._value(item, unit) for name, item in value.items()}
+        if value == "@owning_unit":
+            return unit
         match = _MOMENT.fullmatch(value) if isinstance(value, str) else None
         if match is None:
             return value.isoformat() if isinstance(value, datetime) else str(value) if hasattr(value, "isoformat") else value
@@ -247,6 +299,23 @@ class Player:
         return moved.date().isoformat() if match[1] == "today" else moved.isoformat(timespec="minutes")
 
     # ---------------------------------------------------------------- expectations
+
+    def stands(self, case_id: int) -> str:
+        """Where the case is, in a sentence."""
+        with self.engine.reading() as connection:
+            case = connection.execute(sa.select(case_file.c.state, case_file.c.outcome).where(case_file.c.id == case_id)).one()
+            steps = connection.scalars(
+                sa.select(task.c.name).where(task.c.case_id == case_id, task.c.state == "open").order_by(task.c.id)
+            ).all()
+            timers = connection.scalars(sa.select(job.c.run_at).where(job.c.case_id == case_id, job.c.kind == "timer")).all()
+        if case.state != "open":
+            return f"案件は終わりました（{case.outcome or case.state}）。"
+        if steps:
+            return f"案件の処理待ち：{'、'.join(dict.fromkeys(steps))}"
+        due = min((run_at for run_at in timers if run_at is not None), default=None)
+        if due is not None:
+            return f"案件は時間の経過を待っています（次は {due.astimezone(JST):%Y-%m-%d %H:%M}）。"
+        return "案件は終わっておらず、処理待ちも、計られている時間もありません。"
 
     def check(self, case_id: int, wanted: Mapping[str, Any]) -> None:
         """See that the case stands as the scenario says."""
@@ -275,6 +344,28 @@ class Player:
 
 class _Unexpected(Exception):
     """A step cannot be done or an expectation does not hold; turned into ScenarioFailed with its place."""
+
+
+def write(finding: Finding, process: str, starts: datetime, by: str) -> str:
+    """The run of a finding as a scenario to be played.
+
+    Args:
+        by: the seat that starts the case.
+    """
+    first, *steps = json.loads(finding.run)
+    scenario = {
+        "title": finding.message,
+        "process": process,
+        "starts": starts.isoformat(),
+        "start": {"by": by, "answers": first.get("answers") or {}},
+        "steps": [step for step in steps if any(verb in step for verb in VERBS)],  # facts that come true by themselves are nobody's step
+    }
+    return yaml.safe_dump(scenario, allow_unicode=True, sort_keys=False, width=1_000)
+
+
+def _is_named(node: str, element: str) -> bool:
+    """Whether a node is the one a scenario names: by its id with the path of its calls, or by its element alone."""
+    return element in (node, node.rsplit("/", 1)[-1])
 
 
 def _words(value: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
@@ -12,10 +12,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from engine import accounts, casefile, history, inbox, jobs, notices, organisation, paper_templates, papers, people, stopped
+from engine import accounts, casefile, history, inbox, inspection, jobs, notices, organisation, paper_templates, papers, people, stopped
+from engine.checker import BUDGET
+from engine.checker.proving import Prove, Prover, unproven
 from engine.clock import Clock, SystemClock, civil_day
 from engine.definitions import Definition, Definitions
-from engine.errors import CaseNotFound, NotAllowed, OrganisationNotFound, PersonExists, TadachiError, TextTooLong, UnknownSeat
+from engine.errors import CaseNotFound, Finding, NotAllowed, OrganisationNotFound, PersonExists, TadachiError, TextTooLong, UnknownSeat
 from engine.model import case_file, draft, notice, person, storable, task_read
 from engine.organisation import Organisation
 from engine.schema import migrate
@@ -47,16 +49,28 @@ def load_organisations(folder: Path) -> dict[str, Organisation]:
 
 
 class Engine:
-    """One installation: its database, clock, offices and mail."""
+    """One installation: its database, clock, offices and mail.
+
+    `prove` proves diagrams before they come into force; `Engine.unproven` does not, which only a database that is thrown away may do without.
+    """
+
+    unproven = staticmethod(unproven)
 
     def __init__(
-        self, settings: Settings, *, clock: Clock | None = None, sender: notices.Sender | None = None, database: sa.Engine | None = None
+        self,
+        settings: Settings,
+        *,
+        clock: Clock | None = None,
+        sender: notices.Sender | None = None,
+        database: sa.Engine | None = None,
+        prove: Prove | None = None,
     ) -> None:
         self.settings = settings
         self.clock: Clock = clock or SystemClock()
         self.organisations: Mapping[str, Organisation] = load_organisations(settings.bpmn)
         self.sender: notices.Sender = sender or (notices.SmtpSender(settings.mail) if settings.mail else notices.KeptSender())
         self.definitions = Definitions(self.organisations, settings.bpmn / "common")
+        self.prove: Prove = prove or Prover(settings.proofs)
         self.database = database or open_database(settings.database)
         self._reader = self.database.execution_options(read_only=True)
 
@@ -64,6 +78,13 @@ class Engine:
     def from_environment(cls) -> Engine:
         """The engine that the environment describes."""
         return cls(Settings.from_environment())
+
+    @staticmethod
+    def inspect(
+        paths: Sequence[Path], settings: Settings, *, on: date, static: bool = False, budget: float = BUDGET
+    ) -> inspection.Inspection:
+        """Check files as a deployment would, without a database; see `engine.inspection.inspect`."""
+        return inspection.inspect(paths, on=on, prove=None if static else Prover(settings.proofs), budget=budget)
 
     def organisation(self, organisation_id: str) -> Organisation:
         """An office by id; raises OrganisationNotFound."""
@@ -420,13 +441,30 @@ class Engine:
         """Run due work; returns how many jobs were done."""
         return jobs.run_due(self, limit)
 
-    def deploy(self, organisation_id: str, by: str) -> tuple[tuple[str, int], ...]:
-        """Put every changed diagram of an office's folder in force; returns (process id, version); raises DefinitionRefused."""
+    def deploy(self, organisation_id: str, by: str, warn: Callable[[Finding], None] | None = None) -> tuple[tuple[str, int], ...]:
+        """Put every changed diagram of an office's folder in force, once it is proven.
+
+        Args:
+            warn: is told what was noticed that does not keep a diagram from coming into force.
+
+        Returns:
+            (process id, version) of each version stored.
+
+        Raises:
+            DefinitionRefused: with every finding; nothing is stored then.
+        """
         office = self.organisation(organisation_id)
         paper_templates.load_templates(office.folder)  # a paper that cannot be made must be found today, not on the day it is due
+        with self.reading() as connection:
+            known = self.definitions.digests(connection, organisation_id)
+        prepared = self.definitions.prepare(office, known, civil_day(self.clock.now()), self.prove)  # takes seconds: nothing is held
+        for finding in prepared.warnings:
+            log.warning("%s %s %s: %s", finding.file, finding.rule, finding.element, finding.message)
+            if warn is not None:
+                warn(finding)
         now = self.clock.now()
         with self.writing() as connection:
-            stored = self.definitions.deploy(connection, office, by, now)
+            stored = self.definitions.store(connection, office, prepared, by, now)
             for process_id, version in stored:
                 entry = history.Entry("definition.deployed", now, by, data={"process": process_id, "number": version})
                 history.append_to_organisation(connection, organisation_id, entry)

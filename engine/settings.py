@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def _proofs(found: Mapping[str, str]) -> Path | None:
+    """Where proofs are remembered: as told, else in the user's cache (XDG), which commands outside an installation use as well."""
+    if "TADACHI_PROOFS" in found:
+        return Path(found["TADACHI_PROOFS"]) if found["TADACHI_PROOFS"] else None
+    cache = found.get("XDG_CACHE_HOME") or (f"{found['HOME']}/.cache" if found.get("HOME") else "")
+    return Path(cache) / "tadachi" / "proofs" if cache.startswith("/") else None
 
 
 @dataclass(frozen=True)
@@ -15,7 +23,7 @@ class Settings:
     """Settings of one installation.
 
     `database` is a SQLAlchemy URL; `bpmn` the folder of office folders; `mail` an SMTP URL or empty (mails stay in the outbox);
-    `base_url` the address officials open, used in mails.
+    `base_url` the address officials open, used in mails; `proofs` the folder where proofs of diagrams are remembered, None for nowhere.
     """
 
     database: str = "sqlite:///var/tadachi.sqlite"
@@ -25,6 +33,7 @@ class Settings:
     base_url: str = "http://127.0.0.1:8000"
     secret_file: Path = Path("var/secret")
     demo: bool = False
+    proofs: Path | None = field(default_factory=lambda: _proofs(os.environ))
 
     @property
     def host(self) -> str:
@@ -33,7 +42,7 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
-        """Read TADACHI_DATABASE, TADACHI_BPMN, TADACHI_SMTP, TADACHI_MAIL_FROM, TADACHI_URL, TADACHI_SECRET_FILE, TADACHI_DEMO."""
+        """Read TADACHI_DATABASE, _BPMN, _SMTP, _MAIL_FROM, _URL, _SECRET_FILE, _DEMO and _PROOFS (empty: proofs are not remembered)."""
         found = os.environ if environment is None else environment
         base = cls()
         return cls(
@@ -44,4 +53,5 @@ class Settings:
             base_url=found.get("TADACHI_URL", base.base_url).rstrip("/"),
             secret_file=Path(found.get("TADACHI_SECRET_FILE", str(base.secret_file))),
             demo=found.get("TADACHI_DEMO", "") == "1",
+            proofs=_proofs(found),
         )

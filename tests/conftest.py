@@ -45,6 +45,17 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+# ---------------------------------------------------------------- what is proven
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Proofs of diagrams are remembered beside pytest's own memory: each office is proven once, whatever workers and processes there are."""
+    cache = getattr(config, "cache", None)
+    if cache is not None:
+        os.environ.setdefault("TADACHI_PROOFS", str(cache.mkdir("proofs")))
+
+
 # ---------------------------------------------------------------- what pytest is told
 
 SERVICE_MARKERS = {"postgresql_url": "postgresql", "fresh_postgresql": "postgresql", "smtp_server": "smtp", "chromium": "browser"}

@@ -18,6 +18,9 @@ from engine import JST, Engine, Settings, TadachiError
 from webui import demo as demonstration
 from webui import serving
 
+#: Seconds for the proof of one procedure: what a deployment takes, and what a command may be told to take.
+DEFAULT_BUDGET, MOST_BUDGET = 180.0, 3600
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -127,6 +130,16 @@ def _case_id(engine: Engine, person: str, case: str) -> int:
     raise core.CaseNotFound(case=case)
 
 
+def _warn(finding: core.Finding) -> None:
+    click.echo(f"注意：{finding.file}  {_line(finding)}", err=True)
+
+
+def _line(finding: core.Finding) -> str:
+    """A finding in a line: the element, what is wrong, the rule."""
+    severity = "注意：" if finding.severity != "error" else ""
+    return f"{f'「{finding.element}」' if finding.element else ''}{severity}{finding.message} [{finding.rule}]"
+
+
 # -------------------------------------------------------------------- setting up and running
 
 
@@ -141,7 +154,9 @@ def init(organisation: str, admin: str, name: str, password: str) -> None:
     office = engine.organisation(organisation)
     core.check_new_password(password, admin, office.rules.password.minimum_length)
     engine.migrate()
-    stored = engine.deploy(organisation, admin)  # first: a broken diagram must not leave an office with an administrator and nothing to run
+    stored = engine.deploy(
+        organisation, admin, _warn
+    )  # first: a broken diagram must not leave an office with an administrator and nothing to run
     hashed = core.hash_password(password)
     engine.register(admin, organisation, name, email=None, password_hash=hashed, seats=[f"administrator@{office.id}"])
     click.echo(f"{office.name}：管理者「{admin}」を登録し、手続{len(stored)}件を施行しました。")
@@ -158,13 +173,13 @@ def migrate() -> None:
 @click.option("--organisation", required=True, help="機関のフォルダー名。")
 @click.option("--as", "person", required=True, metavar="利用者ID", help="誰が施行するか。")
 def deploy(organisation: str, person: str) -> None:
-    """機関のフォルダーの図と決定表を確かめ、変わったものを新しい版として施行します。"""
+    """機関のフォルダーの図と決定表を確かめ、変わった手続はすべての場合を検証し、新しい版として施行します。"""
     engine = _engine()
     viewer = engine.viewer(person)
     allowed = engine.organisation(organisation).rules.deployers
     if viewer.organisation != organisation or not viewer.has_role(*allowed):
         raise core.NotAllowed()
-    stored = engine.deploy(organisation, person)
+    stored = engine.deploy(organisation, person, _warn)
     for process_id, version in stored:
         click.echo(f"{process_id} 第{version}版")
     if not stored:
@@ -502,6 +517,101 @@ def play(files: tuple[Path, ...], organisation: str) -> None:
     for file in files:
         demonstration.play(file, organisation, say=click.echo)
         click.echo(f"{file.name}：最後まで通りました。")
+
+
+def _budget(_context: click.Context, _parameter: click.Parameter, value: str | None) -> float:
+    try:
+        seconds = float(value) if value is not None else DEFAULT_BUDGET
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= MOST_BUDGET:
+        raise click.BadParameter(f"0より大きく{MOST_BUDGET}までの秒数を書いてください（「{value}」）。")
+    return seconds
+
+
+@main.command()
+@click.argument("paths", nargs=-1, metavar="FILE|FOLDER…", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="ファイルごとの指摘を JSON で出します。")
+@click.option("--budget", callback=_budget, metavar="秒", help=f"一つの手続の検証にかける時間（省くと{DEFAULT_BUDGET:g}秒）。")
+@click.option("--static", is_flag=True, help="図と表を読んで分かることだけを調べます（すべての場合は検証しません）。")
+@click.option(
+    "--save-runs", "folder", metavar="FOLDER", type=click.Path(path_type=Path), help="指摘を示す手順をシナリオ（YAML）として保存します。"
+)
+def check(paths: tuple[Path, ...], as_json: bool, budget: float, static: bool, folder: Path | None) -> None:
+    """図と決定表を、施行せずに調べます。すべての場合をたどり、行き詰まりや終わらない案件、機関の定めに反する進み方を見つけます。
+
+    機関のフォルダー（organisation.toml のあるもの）は機関ごと、その中のファイルはそれを使う手続を、ほかは図だけを調べます。
+    指摘がなければ 0、あれば 1、調べられなければ 2 で終わります（注意だけなら 0）。
+    """
+    if not paths:
+        raise click.UsageError("調べるファイルかフォルダーを指定してください（例：tadachi check bpmn/isa）。")
+    for path in paths:
+        if not path.exists():
+            raise click.UsageError(f"「{path}」というファイルもフォルダーもありません。")
+    if folder is not None and folder.exists() and not folder.is_dir():
+        raise click.BadParameter(f"「{folder}」はフォルダーではありません。", param_hint="--save-runs")
+    today = core.civil_day(core.SystemClock().now())
+    try:
+        found = Engine.inspect(paths, Settings.from_environment(), on=today, static=static, budget=budget)
+    except OSError as error:
+        raise click.UsageError(f"「{error.filename}」を読めません（権限または種類を確かめてください）。") from None
+    for path in found.nothing:
+        raise click.UsageError(f"「{path}」には、調べる図（.bpmn）も決定表（.dmn）もありません。")
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        for run in found.runs:
+            (folder / run.name).write_text(run.text, "utf-8")
+    files = {_shown(path, paths): findings for path, findings in found.findings.items()}
+    if as_json:
+        _print_json({file: [_as_object(finding) for finding in findings] for file, findings in files.items()})
+    else:
+        _print_findings(files)
+        count = sum(map(len, files.values()))
+        click.echo(f"{len(files)}ファイル、指摘 {count}件")
+        if static:
+            click.echo("読んで分かることだけを調べました（すべての場合の検証はしていません）。")
+        else:
+            unfinished = f"（うち {found.unfinished}件は終わりまで調べられず）" if found.unfinished else ""
+            walked = f"手続 {found.proven}件{unfinished}、状態 {found.states:,}、遷移 {found.transitions:,}、{found.seconds:.1f}秒"
+            click.echo(f"すべての場合の検証：{walked}")
+        if folder is not None:
+            click.echo(f"手順を {folder} に {len(found.runs)}件保存しました（tadachi play で演じられます）。")
+    if found.refused:
+        sys.exit(1)
+
+
+def _shown(path: Path, paths: tuple[Path, ...]) -> str:
+    """A file as the person would name it: from here, unless they named things from the root."""
+    if any(one.is_absolute() for one in paths):
+        return str(path)
+    return os.path.relpath(path)
+
+
+def _as_object(finding: core.Finding) -> dict[str, Any]:
+    run = json.loads(finding.run) if finding.run else None
+    return {"rule": finding.rule, "severity": finding.severity, "element": finding.element, "message": finding.message, "run": run}
+
+
+def _print_findings(files: Mapping[str, list[core.Finding]]) -> None:
+    for file, findings in files.items():
+        if not findings:
+            continue
+        click.echo(file)
+        for finding in findings:
+            click.echo(f"  {_line(finding)}")
+            for number, step in enumerate(json.loads(finding.run) if finding.run else [], 1):
+                click.echo(f"    {number}. {_step(step)}")
+
+
+def _step(step: Mapping[str, Any]) -> str:
+    """A step of a run in words."""
+    words = {"start": "開始", "complete": "完了", "send_back": "差戻し", "act": "操作", "due": "時間の経過", "facts": "条件の成立"}
+    verb = next((verb for verb in words if verb in step), None)
+    if verb is None:
+        return json.dumps(step, ensure_ascii=False)
+    to = f" → {step['to']}" if "to" in step else ""
+    answers = "、".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in (step.get("answers") or {}).items())
+    return f"{words[verb]} {step[verb]}{to}{f'（{answers}）' if answers else ''}"
 
 
 @main.group()

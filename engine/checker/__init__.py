@@ -12,26 +12,30 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
 
 from engine.checker.classes import TooManyCombinations
 from engine.checker.parts import Part, Question, Survey, Watching
-from engine.checker.properties import EndWatch, Order, demands, not_waiting, questions, same_person, seats
+from engine.checker.properties import Demand, EndWatch, Order, demands, not_waiting, question, questions, same_person, seats
 from engine.checker.replay import replay
 from engine.checker.verdicts import Verdict, verdicts
+from engine.checker.world import OutOfTime, World
 from engine.decisions import Decision
 from engine.errors import Finding
+from engine.moves import recorded
 from engine.net import Net
 from engine.organisation import Organisation
 from engine.rules import Property
 
-#: Seconds an exploration may take; what is not finished by then is not proven and cannot come into force.
-BUDGET = 30.0
-#: A procedure is walked through as a whole up to so many states; a larger one diagram by diagram.
-WHOLE, MOST = 1_500, 1_000_000
+#: Seconds one exploration may take; what is not finished by then is not proven and cannot come into force.
+EXPLORATION = 30.0
+#: Seconds for a procedure with everything its office asks of it, each question being an exploration of its own.
+BUDGET = 180.0
+#: A procedure that calls others is walked through as a whole up to so many states, a larger one diagram by diagram; one that calls none
+#: with every fact remembered up to so many, else with those hidden that need not be.
+WHOLE, MOST_EXACT, MOST = 500, 20_000, 1_000_000
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ def check(
     Args:
         organisation: for its tables, duties and properties; None for a diagram without an office.
         on: the day whose rules count; without it only what holds on any day is asked.
-        budget: seconds.
+        budget: seconds in all.
         whole: states up to which it is walked through as a whole.
 
     Returns:
@@ -75,7 +79,7 @@ class _Checking:
     """One procedure being checked."""
 
     def __init__(self, net: Net, decisions: Mapping[str, Decision], organisation: Organisation | None, until: float, whole: int) -> None:
-        self.net, self.organisation, self.limit = net, organisation, whole
+        self.net, self.organisation, self.limit, self.until = net, organisation, whole, until
         derived = organisation.rules.derived if organisation is not None else tuple(decisions)
         self.survey = Survey(net, decisions, derived, until)
         self.states = self.transitions = 0
@@ -88,7 +92,7 @@ class _Checking:
             yield from found
             if self.organisation is not None and on is not None and not any(item.severity == "error" for item in found):
                 yield from self._keeps(self.organisation, on)
-        except TooManyCombinations:
+        except (TooManyCombinations, OutOfTime):
             self.finished = False
         if not self.finished:
             message = "決められた時間のうちに、すべての場合を調べ終えられませんでした。図を分けるか、分かれ道で読む項目を減らしてください。"
@@ -98,61 +102,79 @@ class _Checking:
         parts = self._explored(Question())
         found = [(part, verdict) for part in parts for verdict in verdicts(part.world, part.graph)]
         if found and len(parts) > 1:
+            self.survey.until = min(self.until, time.monotonic() + EXPLORATION)
             again = self.survey.whole(Question(), MOST)  # parts may be stricter than the whole: what the whole can say counts
             self._count([again])
             if again.graph.finished:
+                self.finished = True
                 found = [(again, verdict) for verdict in verdicts(again.world, again.graph)]
         yield from self._told(found)
 
     def _explored(self, question: Question, watching: Watching | None = None) -> list[Part]:
         """The walk through all states, as a whole or in parts; what is watched is the walk that counts."""
-        if self.survey.inside:
-            part = self.survey.whole(question, self.limit, watching)
-            parts = [part] if part.graph.finished else list(self.survey.parts(question, MOST, watching))
-        else:
-            parts = [self.survey.whole(question, MOST, watching)]
+        self.survey.until = min(self.until, time.monotonic() + EXPLORATION)
+        part = self.survey.whole(self._exactly(question), self.limit if self.survey.inside else MOST_EXACT, watching)
+        parts = [part]
+        if not part.graph.finished:
+            parts = (
+                list(self.survey.parts(question, MOST, watching)) if self.survey.inside else [self.survey.whole(question, MOST, watching)]
+            )
         self._count(parts)
         return parts
+
+    def _exactly(self, asking: Question) -> Question:
+        """The same question with nothing hidden, for as long as that can be walked through."""
+        return asking if asking.coarse else replace(asking, exact=self.survey.names)
 
     def _count(self, parts: Iterable[Part]) -> None:
         for part in parts:
             self.states += len(part.graph.states)
             self.transitions += part.graph.transitions
-        self.finished = all(part.graph.finished for part in parts)
+        self.finished = self.finished and all(part.graph.finished for part in parts)
 
     def _keeps(self, organisation: Organisation, on: date) -> Iterator[Finding]:
         """The office's duties and properties."""
         process = self.net.process_id
         properties = organisation.rules.properties_of(process, on)
         asked = demands(organisation.rules.duties_of(process, on), properties)
-        for question, group in questions(self.net, asked, self.survey.hideable()):
-            watches: list[EndWatch] = []
-
-            def watching(world: Any, group: Any = group, watches: list[EndWatch] = watches) -> EndWatch:
-                watches.append(EndWatch(world, group))
-                return watches[-1]
-
-            parts = self._explored(question, watching)
-            yield from self._told((parts[-1], verdict) for verdict in watches[-1].verdicts(parts[-1].graph))
+        for asking, group in questions(self.net, asked):
+            part, watch = self._ended(asking, group)
+            if watch.failed:  # perhaps only because too little was known: what failed is asked again with everything known
+                again = tuple(group[place] for place in sorted(watch.failed))
+                part, watch = self._ended(question(again, asking.exact, coarse=False), again)
+            yield from self._told((part, verdict) for verdict in watch.verdicts(part.graph))
         for item in properties:
             yield from self._told(self._property(item))
         if any(item.kind == "seats" for item in properties):
             yield from (_finding(verdict) for verdict in seats(self.net, organisation, on))
 
+    def _ended(self, asking: Question, group: Sequence[Demand]) -> tuple[Part, EndWatch]:
+        """Walk through all states and judge every ordinary end."""
+        watches: list[EndWatch] = []
+
+        def watching(world: World) -> EndWatch:
+            watches.append(EndWatch(world, group))
+            return watches[-1]
+
+        return self._explored(asking, watching)[-1], watches[-1]
+
     def _property(self, item: Property) -> Iterator[tuple[Part, Verdict]]:
         if item.kind == "never_without":
+            first = frozenset(node.index for node in self.net.nodes if {*recorded(node), node.id, node.element} & set(item.after))
             orders: list[Order] = []
 
-            def watching(world: Any) -> Order:
+            def watching(world: World) -> Order:
                 orders.append(Order(world, item))
                 return orders[-1]
 
-            parts = self._explored(Question(marks=(*item.after, *item.steps)), watching)
+            parts = self._explored(Question(marks=item.steps, frozen=first, coarse=True), watching)
             yield from ((parts[-1], verdict) for verdict in orders[-1].verdicts(parts[-1].graph))
         elif item.kind == "not_waiting_for":
             frozen = frozenset(node.index for node in self.net.nodes if {node.id, node.element} & set(item.without))
             parts = self._explored(Question(marks=item.steps, frozen=frozen))
-            yield from ((parts[-1], verdict) for verdict in not_waiting(parts[-1].world, parts[-1].graph, item))
+            # Where the steps lie in called diagrams, it is these that must not wait; what calls them only has to call.
+            asked = [part for part in parts if part.world.root and part.world.can_mark()] or parts
+            yield from ((part, verdict) for part in asked for verdict in not_waiting(part.world, part.graph, item))
         elif item.kind == "never_same_person":
             part = Part("", None, None)  # type: ignore[arg-type]  # told from the diagram alone
             yield from ((part, verdict) for verdict in same_person(self.net, item))

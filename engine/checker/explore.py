@@ -126,6 +126,7 @@ def explore(
         limit: states at which to give up.
     """
     graph = Graph()
+    world.until = until
     known: dict[Any, int] = {}
     todo: deque[int] = deque()
 

@@ -17,7 +17,7 @@ from typing import Any
 from engine.decisions import Decision
 from engine.expressions import HOST_FUNCTIONS, KNOWN_FUNCTIONS, compile_expression, syntax
 from engine.gate_check import LOCALS
-from engine.net import FieldSpec, Kind, Net, Node
+from engine.net import FieldSpec, Kind, Net, Node, listed
 
 Raw = Mapping[str, Any]
 
@@ -66,11 +66,15 @@ def expressions(net: Net, within: Collection[int]) -> Iterator[str]:
             yield node.properties["offered_when"]
 
 
-def sets_of(node: Node) -> Iterator[tuple[str, str]]:
+def sets_of(node: Node) -> tuple[tuple[str, str], ...]:
     """(fact, expression) of what passing a node makes so."""
-    for part in node.listed("sets"):
-        name, _, text = part.partition("=")
-        yield name.strip(), text.strip()
+    return _sets(node.properties["sets"]) if "sets" in node.properties else ()
+
+
+@lru_cache(maxsize=4096)
+def _sets(text: str) -> tuple[tuple[str, str], ...]:
+    parts = (part.partition("=") for part in listed(text))
+    return tuple((name.strip(), source.strip()) for name, _, source in parts)
 
 
 def is_side_action(net: Net, node: Node) -> bool:
@@ -90,6 +94,9 @@ class Facts:
     Args:
         within: numbers of the nodes that are explored; what others write counts as free. None for all.
         boxes: called diagrams that stand as one step: node number -> facts they write.
+        known: when given, only these are held; of every other fact each look may show any value. That allows more than can happen, which is
+            enough to show that something never does.
+        frozen: numbers of steps that nobody ever completes: nothing is written by them.
         hidden: facts that are not held although they could be: each act is then also judged by whether it can go so whatever they are.
 
     Attributes:
@@ -108,16 +115,19 @@ class Facts:
         within: frozenset[int] | None = None,
         boxes: Mapping[int, frozenset[str]] | None = None,
         hidden: frozenset[str] = frozenset(),
+        known: frozenset[str] | None = None,
+        frozen: frozenset[int] = frozenset(),
     ) -> None:
         self.net, self.decisions = net, decisions
         self.within = within if within is not None else frozenset(range(len(net.nodes)))
         self.nodes = tuple(net.nodes[index] for index in sorted(self.within))
-        self.boxes = boxes or {}
+        self.boxes, self.frozen = boxes or {}, frozen
         self._scopes: dict[str, dict[str, Column]] = {}
         self._needs: dict[tuple[str, int], tuple[tuple[str, Column | None], ...]] = {}
         self._cones: dict[tuple[str, int], tuple[str, ...]] = {}
         self._values: dict[tuple[str, int], dict[Any, Any]] = {}
         self._texts: dict[str, frozenset[str]] = {}
+        self._constants: dict[str, list[Any]] = {}
         self.derived: dict[str, Column] = {}
         self.recomputed = frozenset(key for key in derived if key in decisions)
         for key in derived:
@@ -139,7 +149,8 @@ class Facts:
         self.free = self._free()
         self.hidden = hidden & self.relevant - self.free
         self.free |= self.hidden
-        self.held = tuple(sorted(self.relevant - self.free))
+        self.unknown = self.relevant - self.free - known if known is not None else frozenset()
+        self.held = tuple(sorted(self.relevant - self.free - self.unknown))
         self.written = {node.index: frozenset(self._writes(node)) for node in net.nodes} | {
             index: names & self.relevant for index, names in self.boxes.items()
         }
@@ -183,7 +194,7 @@ class Facts:
 
     def column(self, column: Column, raw: Raw) -> Any:
         """The value of one output over facts; an error of the table is raised by whoever reads it."""
-        key = tuple(freeze(raw.get(name)) for name in self.cone(column))
+        key = tuple([freeze(value) if isinstance(value := raw.get(name), (list, dict)) else value for name in self.cone(column)])
         known = self._values.setdefault(column.key, {})
         if key not in known:
             known[key] = self.decide(
@@ -259,7 +270,7 @@ class Facts:
         inside = {name for names in self.boxes.values() for name in names}
         found: set[str] = set()
         for node in self.net.nodes:
-            if node.index not in self.within:
+            if node.index not in self.within and node.index not in self.frozen:
                 found.update(name for name in self._writes(node) if name not in inside)
         return frozenset(found)
 
@@ -331,8 +342,13 @@ class Facts:
 
     def constants(self, name: str) -> list[Any]:
         """Values that the diagram gives a fact; true and false where it computes one."""
+        if name not in self._constants:
+            self._constants[name] = self._constants_of(name)
+        return self._constants[name]
+
+    def _constants_of(self, name: str) -> list[Any]:
         found: list[Any] = []
-        for node in self.net.nodes:
+        for node in (node for node in self.net.nodes if node.index not in self.frozen):
             for other, text in sets_of(node):
                 if other == name:
                     found += [True, False] if compile_expression(text).names else [compile_expression(text).evaluate({})]

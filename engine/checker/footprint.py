@@ -122,17 +122,20 @@ class Footprints:
             if node.event is None or node.event.kind in ("none", "link", "terminate"):
                 continue
             if node.kind is Kind.RECEIVE_TASK and node.event.kind == "message":
-                yield self._walk(Move("event", node.index), here, node, leaving=True)
+                yield self._walk(Move("event", node.index), here | self._gateways(node), node, leaving=True)
             elif node.kind in (Kind.CATCH, Kind.BOUNDARY) or (node.kind is Kind.START and self.net.scopes[node.scope].kind == "event"):
                 place = here
                 if node.kind is Kind.BOUNDARY and node.attached is not None:
                     place = 1 << node.attached
                 elif node.kind is Kind.CATCH:
-                    for flow in node.incoming:
-                        if self.net.nodes[self.net.flows[flow].source].kind is Kind.EVENT_GATEWAY:
-                            place |= 1 << self.net.flows[flow].source
+                    place |= self._gateways(node)
                 for detail in range(len(self.alternatives[node.index])):
                     yield self._walk(Move("event", node.index, detail), place, node, event=True)
+
+    def _gateways(self, node: Node) -> int:
+        """The event-based gateways at which a token waits for this event."""
+        sources = (self.net.nodes[self.net.flows[flow].source] for flow in node.incoming)
+        return sum(1 << source.index for source in sources if source.kind is Kind.EVENT_GATEWAY)
 
     # The walk.
 
@@ -226,7 +229,7 @@ class _Walk:
         """Facts are written; a condition that reads them and waits may come true with it."""
         part = self.part(behind)
         for name, constant in changes.items():
-            if name in self.facts.relevant and name not in self.facts.free:
+            if name in self.facts.held:
                 part.writes[name] = constant if part.writes.get(name, constant) == constant else None
                 for reader in self.owner.readers.get(name, ()):
                     self.remote(reader, behind | {Barrier("armed", reader)})
@@ -317,6 +320,7 @@ class _Walk:
         """Nothing may be left in a scope."""
         here = self.net.scopes[scope]
         within = behind | {Barrier("scope", scope)}
+        self.part(within).takes |= sum(1 << start for start in here.event_starts)  # with the scope, they are no longer armed
         if here.owner is None:
             return
         if here.kind == "event":
@@ -421,6 +425,8 @@ class _Walk:
                 if event is not None and event.kind == kind and (code is None or event.code in (None, code)):
                     self.remote(index, behind)
             if scope.owner is None or scope.parent is None:
+                if kind == "error" and not own:
+                    self.part(behind).takes |= self.owner.inside[scope.index]  # caught by nobody, it ends the case
                 return
             hosts = [self.net.nodes[scope.owner]]
             scope = self.net.scopes[scope.parent]

@@ -83,7 +83,11 @@ class Independence:
             if node.event is not None and node.kind in (Kind.THROW, Kind.END, Kind.SEND_TASK):
                 self.throwers.setdefault((node.event.kind, node.event.name), []).append(node.index)
         self._closed = self._now = 0
+        self._doors: set[tuple[str, int]] | None = None
         self._before: dict[int, tuple[int, tuple[tuple[str, int], ...]]] = {}
+        self._occupied = 0
+        self._scopes: set[int] = set()
+        self._owning: set[int] = set()
         self._tried: set[tuple[int, ...]] = set()
 
     def _stands_apart(self, node: Node) -> bool:
@@ -169,7 +173,8 @@ class Independence:
             if barrier.kind == "armed":
                 continue
             if barrier.kind == "scope":
-                if two.place & self.prints.inside[barrier.at]:
+                starts = sum(1 << start for start in self.net.scopes[barrier.at].event_starts)  # armed, but not awaited
+                if two.place & self.prints.inside[barrier.at] & ~starts:
                     return True
             else:
                 ours, theirs = self._flows(barrier.at, one.place), self._flows(barrier.at, two.place)
@@ -206,6 +211,7 @@ class Independence:
             return acts, ()
         enabled: dict[int, Act] = {number: act for act in others for number in self._moves_of(act, state)}
         now = sum(1 << number for number in enabled)
+        self._look_at(state)
         best: list[Act] | None = None
         # Always in the same order, so that one line is walked to its end before the next: else their places would multiply.
         ordinary = sorted((act for act in enabled.values() if not act.side), key=lambda act: (act.kind == "condition", act.at))
@@ -217,6 +223,15 @@ class Independence:
                 if len({act.owner for act in best}) == 1:
                     break
         return best if best is not None else others, besides
+
+    def _look_at(self, state: State) -> None:
+        """Where tokens are, looked up often while sets are closed."""
+        marking = state.marking
+        self._occupied = 0
+        for token in marking.tokens.values():
+            self._occupied |= 1 << token.node
+        self._scopes = {frame.scope for frame in marking.frames.values()}
+        self._owning = {frame.owner for frame in marking.frames.values()}
 
     def _is_new(self, act: Act, state: State) -> bool:
         """An action that depends on nothing else does the same from every state with the same facts."""
@@ -292,8 +307,10 @@ class Independence:
             return any(index == armed for frame in state.marking.frames.values() for armed, _ in frame.armed)
         if node.kind is Kind.BOUNDARY:
             return any(index == armed for token in state.marking.tokens.values() for armed, _ in token.armed)
-        places = {index, *(self.net.flows[flow].source for flow in node.incoming)}
-        return any(token.node in places for token in state.marking.tokens.values())
+        places = 1 << index
+        for flow in node.incoming:
+            places |= 1 << self.net.flows[flow].source
+        return bool(places & self._occupied)
 
     # What could enable a move.
 
@@ -301,13 +318,12 @@ class Independence:
         move = self.moves[number]
         node = self.net.nodes[move.at]
         place = self.prints.all[move].place
-        marking = state.marking
         if node.kind is Kind.START:
             parent = self.net.scopes[node.scope].parent
-            if not any(frame.scope == parent for frame in marking.frames.values()):
+            if parent not in self._scopes:
                 owner = self.net.scopes[parent].owner if parent is not None else None
                 return self._sources(owner, state) if owner is not None else 0
-        elif not any(place >> token.node & 1 for token in marking.tokens.values()):
+        elif not place & self._occupied:
             found = 0
             for index in _bits(place):
                 found |= self._sources(index, state)
@@ -371,18 +387,25 @@ class Independence:
 
     def _sources(self, index: int, state: State) -> int:
         """The moves of which one must come before a token can rest at, or pass, a node."""
-        found, seen, todo = 0, set(), [index]
-        while todo:
-            here = todo.pop()
-            if here not in self._before:
-                self._before[here] = self._look_back(here)
-            mask, doors = self._before[here]
-            found |= mask
-            for door in doors:
-                if door not in seen:
-                    seen.add(door)
-                    found |= self._through(door, state, todo)
-        return found
+        outermost = self._doors is None
+        seen = self._doors if self._doors is not None else set()
+        self._doors = seen
+        try:
+            found, todo = 0, [index]
+            while todo:
+                here = todo.pop()
+                if here not in self._before:
+                    self._before[here] = self._look_back(here)
+                mask, doors = self._before[here]
+                found |= mask
+                for door in doors:
+                    if door not in seen:
+                        seen.add(door)
+                        found |= self._through(door, state, todo)
+            return found
+        finally:
+            if outermost:
+                self._doors = None
 
     def _look_back(self, index: int) -> tuple[int, tuple[tuple[str, int], ...]]:
         """What the diagram alone says of that: moves, and doors of which the state says whether they are open."""
@@ -437,7 +460,7 @@ class Independence:
         kind, index = door
         node = self.net.nodes[index]
         if kind == "boundary":
-            if any(token.node == node.attached for token in state.marking.tokens.values()):
+            if node.attached is not None and self._occupied >> node.attached & 1:
                 return self._happening_any(node, state)
             assert node.attached is not None
             todo.append(node.attached)
@@ -474,19 +497,22 @@ class Independence:
         return found
 
     def _one_inside(self, node: Node, state: State) -> int | None:
-        """The moves of one step in each running performance of an activity; None when it does not run."""
-        owners = {number for number, token in state.marking.tokens.items() if token.node == node.index}
-        if not owners:
+        """The moves of one step in a running performance of an activity; None when it does not run."""
+        if not self._occupied >> node.index & 1:
             return None
-        frames = {number for number, frame in state.marking.frames.items() if frame.owner in owners}
+        frames = {
+            number for number, frame in state.marking.frames.items() if frame.owner and state.marking.tokens[frame.owner].node == node.index
+        }
+        if not frames:
+            return None
         grown = True
         while grown:
             inner = {number for number, frame in state.marking.frames.items() if frame.parent in frames}
             grown = not inner <= frames
             frames |= inner
         found: int | None = None
-        for number, token in sorted(state.marking.tokens.items(), reverse=True):
-            if token.frame in frames and not any(frame.owner == number for frame in state.marking.frames.values()):
+        for number, token in state.marking.tokens.items():
+            if token.frame in frames and number not in self._owning:
                 found = self._fewer(found, self._at(token.node))
         return found
 

@@ -29,12 +29,14 @@ class Question:
         marks: clauses and element ids whose having been done matters.
         frozen: node numbers of steps that nobody ever completes.
         exact: facts that must not be hidden.
+        coarse: only these and what the texts read are held at all; shows that something never happens, not that something can.
     """
 
     texts: tuple[str, ...] = ()
     marks: tuple[str, ...] = ()
     frozen: frozenset[int] = frozenset()
     exact: frozenset[str] = frozenset()
+    coarse: bool = False
 
 
 #: Makes, for the world of a walk, what is told of every act that is tried.
@@ -61,7 +63,8 @@ class Survey:
     def __init__(self, net: Net, decisions: Mapping[str, Decision], derived: Iterable[str], until: float | None = None) -> None:
         self.net, self.decisions, self.derived, self.until = net, decisions, tuple(derived), until
         self._hiding: dict[Question, tuple[frozenset[str], tuple[Raw, ...]]] = {}
-        self.free = Facts(net, decisions, self.derived).free
+        facts = Facts(net, decisions, self.derived)
+        self.free, self.names = facts.free, facts.relevant
         self.inside = {node.index: self._subtree(node) for node in net.nodes if node.kind is Kind.CALL_ACTIVITY and node.body is not None}
 
     def _subtree(self, call: Node) -> frozenset[int]:
@@ -76,7 +79,9 @@ class Survey:
     def whole(self, question: Question, limit: int, watching: Watching | None = None) -> Part:
         """Everything in one walk."""
         hidden, plain = self._hidden(question)
-        facts = Facts(self.net, self.decisions, self.derived, question.texts, hidden=hidden)
+        facts = Facts(
+            self.net, self.decisions, self.derived, question.texts, hidden=hidden, known=self._known(question), frozen=question.frozen
+        )
         world = World(self.net, facts, question.texts, question.marks, plain=plain)
         return Part("", world, self._walk(world, question, frozenset(), limit, watching=watching))
 
@@ -135,11 +140,30 @@ class Survey:
         texts = [*question.texts, *shared, *(text for box in here.values() for text, _ in box.needs)]
         written = {index: self._writes(self.inside[index]) for index in here}
         hidden, plain = self._hidden(question)
-        facts = Facts(net, self.decisions, self.derived, texts, within=within, boxes=written, hidden=hidden)
+        facts = Facts(
+            net,
+            self.decisions,
+            self.derived,
+            texts,
+            within=within,
+            boxes=written,
+            hidden=hidden,
+            known=self._known(question),
+            frozen=question.frozen,
+        )
         return World(net, facts, texts, question.marks, root=root, boxes=here, plain=plain)
+
+    def _known(self, question: Question) -> frozenset[str] | None:
+        """The facts that a coarse question turns on."""
+        if not question.coarse:
+            return None
+        facts = Facts(self.net, self.decisions, self.derived, question.texts)
+        return question.exact.union(*(facts.raw_names(text) for text in question.texts)) & frozenset(facts.held)
 
     def _hidden(self, question: Question) -> tuple[frozenset[str], tuple[Raw, ...]]:
         """What need not be held for this question, and the examples of free facts, found once for the whole procedure."""
+        if question.coarse:
+            return frozenset(), ()
         if question not in self._hiding:
             facts = Facts(self.net, self.decisions, self.derived, question.texts)
             examples = World(self.net, facts, question.texts).examples

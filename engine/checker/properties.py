@@ -17,6 +17,9 @@ from engine.net import Kind, Net, Node
 from engine.organisation import Organisation
 from engine.rules import Duty, Property
 
+#: Demands that turn on at most so many facts between them are asked in one walk.
+MAX_TOGETHER = 5
+
 
 @dataclass(frozen=True)
 class Demand:
@@ -50,17 +53,55 @@ def demands(duties: Iterable[Duty], properties: Iterable[Property]) -> tuple[Dem
     return tuple(found)
 
 
-def questions(net: Net, asked: Sequence[Demand], hideable: frozenset[str]) -> Iterator[tuple[Question, tuple[Demand, ...]]]:
-    """Demands that turn on the same facts are asked together."""
+def questions(net: Net, asked: Sequence[Demand]) -> Iterator[tuple[Question, tuple[Demand, ...]]]:
+    """Demands that turn on the same facts are asked together, coarsely at first."""
     groups: dict[frozenset[str], list[Demand]] = {}
     for demand in asked:
-        exact = frozenset(name for node in net.nodes if _does(node, demand.records) for name, _ in sets_of(node)) & hideable
-        exact |= frozenset(compile_expression(demand.then).names if demand.then else ()) & hideable
+        doing = [node for node in net.nodes if _does(node, demand.records)]
+        exact = frozenset(name for node in doing for name in _around(net, node))
+        if demand.then:
+            exact |= compile_expression(demand.then).names
         groups.setdefault(exact, []).append(demand)
-    for exact, group in groups.items():
-        texts = tuple(dict.fromkeys(text for demand in group for text in (*demand.when, demand.then) if text))
-        marks = tuple(dict.fromkeys(record for demand in group for record in demand.records))
-        yield Question(texts, marks, exact=exact), tuple(group)
+    merged: list[tuple[frozenset[str], list[Demand]]] = []
+    for exact, group in sorted(groups.items(), key=lambda pair: -len(pair[0])):
+        for place, (other, demands_there) in enumerate(merged):
+            if exact <= other or len(exact | other) <= MAX_TOGETHER:
+                merged[place] = (exact | other, demands_there + group)
+                break
+        else:
+            merged.append((exact, group))
+    for exact, group in merged:
+        yield question(group, exact), tuple(group)
+
+
+def _around(net: Net, node: Node) -> Iterator[str]:
+    """Facts that lead to a step, that it makes so, and that the next step makes so."""
+    yield from (name for name, _ in sets_of(node))
+    todo, seen = [net.flows[flow].target for flow in node.outgoing], set()
+    while todo:
+        here = net.nodes[todo.pop()]
+        if here.index not in seen:
+            seen.add(here.index)
+            yield from (name for name, _ in sets_of(here))
+            if not here.waits and here.body is None and here.kind not in (Kind.PARALLEL, Kind.INCLUSIVE):
+                todo += [net.flows[flow].target for flow in here.outgoing]
+    back, seen = [net.flows[flow].source for flow in node.incoming], set()
+    while back:
+        here = net.nodes[back.pop()]
+        if here.index in seen or here.body is not None or here.kind in (Kind.USER_TASK, Kind.MANUAL_TASK, Kind.RECEIVE_TASK):
+            continue
+        seen.add(here.index)
+        texts = [net.flows[flow].condition for flow in here.outgoing] + [here.event.condition if here.event else None]
+        yield from (name for text in texts if text for name in compile_expression(text).names)
+        if here.kind not in (Kind.PARALLEL, Kind.INCLUSIVE):
+            back += [net.flows[flow].source for flow in here.incoming]
+
+
+def question(group: Sequence[Demand], exact: frozenset[str], *, coarse: bool = True) -> Question:
+    """What to ask for some demands."""
+    texts = tuple(dict.fromkeys(text for demand in group for text in (*demand.when, demand.then) if text))
+    marks = tuple(dict.fromkeys(record for demand in group for record in demand.records))
+    return Question(texts, marks, exact=exact, coarse=coarse)
 
 
 def _does(node: Node, records: Iterable[str]) -> bool:
@@ -78,7 +119,8 @@ class EndWatch:
     def __call__(self, before: int, act: Act, outcome: Outcome) -> None:
         """Judge one act that was tried."""
         ended = outcome.state.marking.ended
-        if ended is None or outcome.error is not None or not self._is_ordinary(ended):
+        # Whoever completes a step is asked for records wherever that ends the case (engine/work.py); actions are not.
+        if ended is None or outcome.error is not None or not (act.kind == "complete" or self._is_ordinary(ended)):
             return
         for place, demand in enumerate(self.asked):
             if place in self.failed:
@@ -87,7 +129,7 @@ class EndWatch:
             done = sum(self.world.marks.get(record, 0) for record in demand.records) & outcome.state.done
             missing = under if not done and demand.records else 0
             if demand.then:
-                missing |= under & ~self.world.true_under(demand.then, outcome.state.held, {})
+                missing |= under & self.world.not_true_under(demand.then, outcome.state.held, {})
             if missing:
                 self.failed[place] = (before, act, outcome._replace(mask=missing))
 
@@ -115,7 +157,7 @@ class EndWatch:
 
 @dataclass
 class Order:
-    """*Never without*: none of the steps may be completed before one of the others has been."""
+    """*Never without*: while nobody does what must come before, none of the steps may be completed."""
 
     world: World
     item: Property
@@ -125,8 +167,7 @@ class Order:
         """Judge one act that was tried."""
         if self.failed is not None or outcome.error is not None:
             return
-        done, steps, after = outcome.state.done, self._bits(self.item.steps), self._bits(self.item.after)
-        if self.world.marked[act.at] & steps and act.kind in ("complete", "deliver") and not done & after:
+        if self.world.marked[act.at] & self._bits(self.item.steps) and act.kind in ("complete", "deliver"):
             self.failed = (before, act, outcome)
 
     def _bits(self, names: Iterable[str]) -> int:
@@ -159,13 +200,14 @@ def not_waiting(world: World, graph: Graph, item: Property) -> Iterator[Verdict]
 
 def same_person(net: Net, item: Property) -> Iterator[Verdict]:
     """*Never the same person*: of any two of the steps, whichever comes later must shut out who did the earlier one."""
-    nodes = [node for node in net.nodes if node.element in item.steps or node.id in item.steps]
+    nodes = [node for node in net.nodes if {*recorded(node), node.id, node.element} & set(item.steps)]
     for place, one in enumerate(nodes):
         for two in nodes[place + 1 :]:
-            shut = [(one, two), (two, one)] if _can_follow(net, two, one) else [(one, two)]
+            ordered = [(a, b) for a, b in ((one, two), (two, one)) if _can_follow(net, a, b)]
+            shut = ordered or [(one, two), (two, one)]  # beside each other: either may come later
             for earlier, later in shut:
                 own = later.id.removesuffix(later.element)
-                if _can_follow(net, earlier, later) and earlier.id not in [own + name for name in later.listed("not_same_person_as")]:
+                if earlier.id not in [own + name for name in later.listed("not_same_person_as")]:
                     message = (
                         f"「{item.name}」（{item.basis}）：「{earlier.name}」をした人が「{later.name}」もできます。"
                         f"「{later.name}」の not_same_person_as に「{earlier.element}」を加えてください。"
@@ -226,4 +268,4 @@ def seats(net: Net, organisation: Organisation, today: date) -> Iterator[Verdict
                 break
 
 
-__all__ = ["Demand", "EndWatch", "Order", "demands", "not_waiting", "questions", "same_person", "seats"]
+__all__ = ["Demand", "EndWatch", "Order", "demands", "not_waiting", "question", "questions", "same_person", "seats"]

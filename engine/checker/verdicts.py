@@ -36,7 +36,8 @@ def verdicts(world: World, graph: Graph) -> Iterator[Verdict]:
         yield Verdict("unbounded_tokens", message, node, tuple(graph.run_to(state)))
     if graph.finished:
         yield from _endless(world, graph)
-        yield from _dead(world, graph)
+        if not graph.crowded:  # behind a place where tokens pile up nothing was walked through
+            yield from _dead(world, graph)
 
 
 def _stuck(world: World, graph: Graph) -> Iterator[Verdict]:

@@ -8,9 +8,12 @@ That allows slightly more than can happen (never less), so a run that is found i
 
 from __future__ import annotations
 
+import ast
 import json
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import product
+from math import prod
 from typing import Any, NamedTuple
 
 from engine.board import BpmnError, wait_kind
@@ -18,6 +21,7 @@ from engine.checker.alike import representatives
 from engine.checker.classes import Values, classes, observe, observer
 from engine.checker.facts import Column, Facts, Raw, expressions, freeze, is_side_action, sets_of
 from engine.errors import TadachiError
+from engine.expressions import syntax
 from engine.marking import Marking, Step
 from engine.moves import recorded
 from engine.net import FieldSpec, Kind, Net, Node
@@ -26,6 +30,10 @@ from engine.play import Play
 #: An action of this name is what merging a duplicate uses, whatever its `offered_when` says (engine/work.py).
 MERGED = "merged"
 START = "start"
+#: At most so many combinations of facts that are not known are looked at; beyond, a condition may be true or false.
+MAX_UNKNOWN = 256
+#: With facts not known at all, so often one act may pass a place.
+MAX_ROUNDS = 2
 
 
 class State(NamedTuple):
@@ -128,6 +136,7 @@ class World:
         plain: Sequence[Raw] = (),
     ) -> None:
         self.net, self.facts, self.root = net, facts, root
+        self.until: float | None = None
         self.boxes, self.plain = boxes or {}, plain
         found = classes(facts, [*_texts(net, facts), *texts])
         self.examples: tuple[Raw, ...] = tuple(example.facts for example in found)
@@ -163,6 +172,11 @@ class World:
             if node.event is not None and node.event.kind in ("message", "signal") and node.kind in (Kind.THROW, Kind.END, Kind.SEND_TASK)
         )
 
+    def can_mark(self) -> bool:
+        """Whether something asked about can be done here, or in a diagram called from here."""
+        here = any(self.marked[node.index] for node in self.facts.nodes)
+        return here or any(mark in self.marks for box in self.boxes.values() for _, _, marks in box.ends for mark in marks)
+
     def number(self, name: str, value: Any) -> int:
         """The number of a held fact's value, or of one that nothing tells apart from it."""
         return self.values.number(self.alike[name].get(freeze(value), value))
@@ -181,7 +195,7 @@ class World:
         if text not in self._read:
             names = self.facts.raw_names(text)
             time = self.facts.reads_time(text)
-            free = bool(names & self.facts.free)
+            free = bool(names & (self.facts.free | self.facts.unknown))
             groups: dict[Any, list[int]] = {}
             units = observer(self.facts, text) if free else ()
             for number, shows in enumerate(self._shows):
@@ -195,21 +209,57 @@ class World:
     def partition(self, text: str, held: tuple[int, ...], local: Mapping[str, Any]) -> tuple[tuple[Any, int, bool], ...]:
         """(value, examples under which it is that, whether it can be that whatever the hidden facts are); an error is a value to be raised
         when it is met."""
-        places, _, time, spread = self.reads(text)
+        places, _, time, _ = self.reads(text)
         key = (text, tuple([held[place] for place in places]), json.dumps(local, sort_keys=True, default=str) if local else "")
         if key not in self._partitions:
+            known = {self.facts.held[place]: self.values.values[held[place]] for place in places}
             if time:
                 self._partitions[key] = ((True, self.every, True), (False, self.every, True))
+            elif self.facts.unknown & self.facts.raw_names(text):
+                self._partitions[key] = tuple((value, mask, True) for value, mask in self._possible(text, held, known, local))
             else:
-                found: dict[Any, tuple[Any, int]] = {}
-                known = {self.facts.held[place]: self.values.values[held[place]] for place in places}
-                for number, mask in spread:
-                    value = self._value(text, {**self.examples[number], **known}, local)
-                    sign = _sign(value)
-                    found[sign] = (value, found[sign][1] | mask if sign in found else mask)
+                found = self._values(text, known, local, ({},))
                 sure = self._sure(text, known, local) if self.facts.hidden & self.facts.raw_names(text) else set(found)
                 self._partitions[key] = tuple((value, mask, sign in sure) for sign, (value, mask) in found.items())
         return self._partitions[key]
+
+    def _values(self, text: str, known: Raw, local: Mapping[str, Any], unknown: Iterable[Mapping[str, Any]]) -> dict[Any, tuple[Any, int]]:
+        """Sign -> (value, examples under which an expression has it)."""
+        found: dict[Any, tuple[Any, int]] = {}
+        spread = self.reads(text)[3]
+        for given in unknown:
+            for number, mask in spread:
+                value = self._value(text, {**self.examples[number], **known, **given}, local)
+                sign = _sign(value)
+                found[sign] = (value, found[sign][1] | mask if sign in found else mask)
+        return found
+
+    def _possible(self, text: str, held: tuple[int, ...], known: Raw, local: Mapping[str, Any]) -> list[tuple[Any, int]]:
+        """(value, examples under which it may be that) where some facts are not known at all; its parts are taken one by one."""
+        tree = syntax(text)
+        if isinstance(tree, ast.BoolOp):
+            parts = [self.partition(ast.unparse(part), held, local) for part in tree.values]
+            errors = [(value, mask) for part in parts for value, mask, _ in part if not isinstance(value, bool)]
+            yes = [sum_of(mask for value, mask, _ in part if value is True) for part in parts]
+            no = [sum_of(mask for value, mask, _ in part if value is False) for part in parts]
+            wide, narrow = (yes, no) if isinstance(tree.op, ast.Or) else (no, yes)
+            every = self.every
+            for mask in narrow:
+                every &= mask
+            some = sum_of(wide)
+            return [
+                (value, mask) for value, mask in ((isinstance(tree.op, ast.Or), some), (isinstance(tree.op, ast.And), every)) if mask
+            ] + errors
+        names = self.facts.unknown & self.facts.raw_names(text)
+        if prod(len(self.facts.values_of(name)) for name in names) > MAX_UNKNOWN:
+            return [(True, self.every), (False, self.every)]
+        return list(self._values(text, known, local, list(self._unknown(text))).values())
+
+    def _unknown(self, text: str) -> Iterator[Mapping[str, Any]]:
+        """Every combination of facts that are not known at all."""
+        names = sorted(self.facts.unknown & self.facts.raw_names(text))
+        for combination in product(*(self.facts.values_of(name) for name in names)):
+            yield dict(zip(names, combination, strict=True))
 
     def _sure(self, text: str, known: Raw, local: Mapping[str, Any]) -> set[Any]:
         """The values an expression can have whatever the hidden facts are."""
@@ -251,6 +301,10 @@ class World:
                 mask |= under
         return mask
 
+    def not_true_under(self, text: str, held: tuple[int, ...], local: Mapping[str, Any]) -> int:
+        """The examples under which a condition may be anything but true."""
+        return sum_of(under for value, under, _ in self.partition(text, held, local) if value is not True)
+
     def surely_comes_true(self, state: State, act: Act) -> bool:
         """Whether an armed condition can come true whatever the hidden facts are."""
         event = self.net.nodes[act.at].event
@@ -284,7 +338,11 @@ class World:
             if kind == "task" and index in self.boxes:
                 if self._can_end(self.boxes[index], state):
                     found.append(Act("complete", owner, index))
-                if any(numbers for numbers, _ in self.ends(index, state.held)):
+                if (
+                    not self.facts.unknown
+                    and self._can_end(self.boxes[index], state)
+                    and any(numbers for numbers, _ in self.ends(index, state.held))
+                ):
                     found.append(Act("progress", owner, index))
                 found += [Act("raise", owner, boundary) for boundary in self._raised(node)]
             elif kind == "task":
@@ -364,6 +422,8 @@ class World:
                     found[key] = found[key]._replace(mask=found[key].mask | outcome.mask, sure=found[key].sure or outcome.sure)
             if not chooser.advance():
                 return list(found.values())
+            if self.until is not None and time.monotonic() > self.until:
+                raise OutOfTime
 
 
 def _texts(net: Net, facts: Facts) -> Iterator[str]:
@@ -379,8 +439,20 @@ def key_of(state: State) -> Any:
     return state.marking.shape(), state.held, state.done
 
 
+def sum_of(masks: Iterable[int]) -> int:
+    """The union of masks."""
+    found = 0
+    for mask in masks:
+        found |= mask
+    return found
+
+
 def _sign(value: Any) -> Any:
     return freeze(value if not isinstance(value, TadachiError) else str(value))
+
+
+class OutOfTime(Exception):
+    """The time for the exploration is up in the middle of an act."""
 
 
 class _Impossible(Exception):
@@ -390,7 +462,7 @@ class _Impossible(Exception):
 class _Known(Play):
     """The token game in one state, and its own host: it knows what the state knows, and chooses the rest."""
 
-    __slots__ = ("act", "answers", "chooser", "forced", "known", "mask", "state", "sure", "world", "writes")
+    __slots__ = ("act", "answers", "chooser", "forced", "known", "mask", "rounds", "state", "sure", "world", "writes")
 
     def __init__(self, world: World, state: State, act: Act | None = None, chooser: Chooser | None = None) -> None:
         super().__init__(world.net, self, state.marking)
@@ -400,6 +472,7 @@ class _Known(Play):
         self.mask = world.every
         self.writes = False
         self.sure = True
+        self.rounds: dict[int, int] = {}
         self.forced: tuple[int, int] | None = None
 
     def frame_of(self, owner: int) -> int:
@@ -475,7 +548,7 @@ class _Known(Play):
             event = self.nodes[index].event
             assert event is not None
             if event.interrupting and index in self.world.free_conditions and index != act.at:
-                self.mask &= ~self.world.true_under(event.condition or "", self.known, self.local_of(owner))
+                self.mask &= self.world.not_true_under(event.condition or "", self.known, self.local_of(owner))
         if not self.mask:
             raise _Impossible
 
@@ -496,6 +569,14 @@ class _Known(Play):
         event = self.nodes[index].event
         return event is not None and event.kind == "conditional"
 
+    def arrive(self, frame: int, index: int, flow: int) -> None:
+        """Where facts are not known at all, going round without a stop shows nothing new."""
+        if self.world.facts.unknown:
+            self.rounds[index] = self.rounds.get(index, 0) + 1
+            if self.rounds[index] > MAX_ROUNDS:
+                raise _Impossible
+        super().arrive(frame, index, flow)
+
     # What the game asks.
 
     def becomes(self, owner: int, node: Node, frame: int) -> bool:
@@ -508,7 +589,7 @@ class _Known(Play):
         if self.writes and self.act is not None and owner in self.frames:
             return super().becomes(owner, node, frame)
         assert node.event is not None
-        return self.world.true_under(node.event.condition or "", self.known, self.local(frame)) == self.world.every
+        return all(value is True for value, _, _ in self.world.partition(node.event.condition or "", self.known, self.local(frame)))
 
     def evaluate(self, expression: str, local: Mapping[str, Any]) -> Any:
         """A value that is possible here; which one, the chooser says."""

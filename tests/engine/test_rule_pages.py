@@ -8,19 +8,21 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from functools import cache
 from pathlib import Path
 
 import pytest
 
-from engine import load_organisation, parsing
+from engine import checker, load_organisation, parsing
 from engine.deploy_check import check
 from engine.errors import DefinitionRefused, Finding
 from engine.limits import DEFAULT, Limits, lowered
 from engine.net import Net
 from engine.organisation import Organisation
 from engine.parsing import examine, parse_tables
+from engine.rules import Duty, Property
 from tests.engine.drawing import DECLARED, HEAD, diagram, end, flows, start
 from tests.support import write_offices
 
@@ -43,6 +45,7 @@ class Example:
     files: Mapping[str, bytes]
     element: str
     limits: Limits
+    seconds: float = checker.BUDGET
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class Page:
     def example(self, kind: str) -> Example:
         """All blocks of one kind are one example."""
         files: dict[str, bytes] = {}
-        element, limits = "", DEFAULT
+        element, limits, seconds = "", DEFAULT, checker.BUDGET
         for language, wanted, options, body in _BLOCK.findall(self.text):
             if wanted != kind:
                 continue
@@ -69,7 +72,8 @@ class Page:
                 key, _, value = given["limits"].partition(":")
                 limits, wrong = lowered({key: int(value)})
                 assert not wrong
-        return Example(files, element, limits)
+            seconds = float(given.get("seconds", seconds))
+        return Example(files, element, limits, seconds)
 
 
 def _whole(body: str, name: str) -> str:
@@ -120,8 +124,29 @@ def ask_the_office(example: Example, office: Organisation) -> list[Finding]:
     return [*findings, *check(net, parse_tables(example.files, example.limits), office)]
 
 
-#: stage of a page -> what runs its examples. The checker's pages (`stage: checker`) need a line here:
-#:     "checker": explore,   # (example, office) -> findings of the exhaustive exploration
+DAY = date(2026, 11, 16)
+#: What the small office demands of the checker's examples. Each turns on facts, steps or seats that only the page about it has.
+DUTIES = (Duty("C-3", "確認の記録", 'duty == "yes"', "", ("C-3",), ("p",), DAY),)
+PROPERTIES = (
+    Property("second", "before_end", "再確認", "試験規程第5条", ("p",), DAY, when="refund > 100", steps=("second_check",)),
+    Property("apart", "never_same_person", "起案と決裁", "試験規程第6条", ("p",), DAY, steps=("draft_letter", "decide_letter")),
+    Property("seats", "seats", "席", "試験規程第7条", ("p",), DAY),
+)  # fmt: skip
+
+
+def explore(example: Example, office: Organisation) -> list[Finding]:
+    """Stage checker: every state of a diagram that passed the gate; one without a default flow can only have been stored before."""
+    net, findings = examine(example.files, "p", None, example.limits)
+    if net is None:
+        assert {finding.rule for finding in findings} == {"default_missing"}, findings
+        net, _ = examine(example.files, "p", None, example.limits, admitted=True)
+    assert net is not None
+    asking = replace(office, rules=replace(office.rules, derived=(), duties=DUTIES, properties=PROPERTIES))
+    tables = parse_tables(example.files, example.limits)
+    return list(checker.check(net, tables, asking, on=DAY, budget=example.seconds).findings)
+
+
+#: stage of a page -> what runs its examples.
 RUNNERS: dict[str, Callable[[Example, Organisation], list[Finding]]] = {
     "xml": read_diagrams,
     "schema": read_diagrams,
@@ -129,6 +154,7 @@ RUNNERS: dict[str, Callable[[Example, Organisation], list[Finding]]] = {
     "bundle": read_diagrams,
     "tables": read_tables,
     "office": ask_the_office,
+    "checker": explore,
 }
 #: The one page without examples: what it tells of would be a gap in the other rules. Its test is below.
 WITHOUT_EXAMPLES = {"library"}
@@ -190,13 +216,16 @@ def test_what_the_library_refuses_or_loses_is_told(monkeypatch: pytest.MonkeyPat
 
 
 def rules_of(source: str) -> Iterator[str]:
-    """Every rule id that a module names: first of a Finding, of a call that makes one, or of a pair (rule, Japanese message)."""
+    """Every rule id that a module names: first of a Finding, of a call that makes one, or of a pair (rule, Japanese message); or what a variable
+    `rule` can be."""
     for node in ast.walk(ast.parse(source)):
         given: list[ast.expr] = []
         if isinstance(node, ast.Call):
             called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-            if called in ("Finding", "find", "finding", "refuse", "_unknown"):
+            if called in ("Finding", "find", "finding", "refuse", "_unknown", "Verdict", "Demand"):
                 given = [*node.args[:1], *(keyword.value for keyword in node.keywords if keyword.arg == "rule")]
+        elif isinstance(node, ast.Assign) and any(isinstance(target, ast.Name) and target.id == "rule" for target in node.targets):
+            given = [part for part in ast.walk(node.value) if isinstance(part, ast.Constant)]
         elif isinstance(node, ast.Tuple) and len(node.elts) == 2:
             second = "".join(
                 part.value for part in ast.walk(node.elts[1]) if isinstance(part, ast.Constant) and isinstance(part.value, str)
@@ -223,5 +252,18 @@ def test_the_scan_sees_every_way_of_naming_a_rule() -> None:
     source = (
         'Finding("one_a", "x")\nFinding(rule="two_b", message="x")\nself.find("three_c", "x")\nraise refuse("four_d", f"x")\n'
         'yield _unknown("five_e", "x")\nyield "six_f", f"{name}は使えません。"\nT = {"scriptTask": ("seven_g", "使えません。")}\nother("no_rule", 1)\n'
+        'yield Verdict("eight_h", message, node)\nrule = "nine_i" if x else "ten_j"\nDemand("zero_k", "x")\n'
     )
-    assert sorted(rules_of(source)) == ["five_e", "four_d", "one_a", "seven_g", "six_f", "three_c", "two_b"]
+    assert sorted(rules_of(source)) == [
+        "eight_h",
+        "five_e",
+        "four_d",
+        "nine_i",
+        "one_a",
+        "seven_g",
+        "six_f",
+        "ten_j",
+        "three_c",
+        "two_b",
+        "zero_k",
+    ]
