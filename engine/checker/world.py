@@ -436,7 +436,14 @@ def _texts(net: Net, facts: Facts) -> Iterator[str]:
 
 def key_of(state: State) -> Any:
     """What makes two states alike."""
-    return state.marking.shape(), state.held, state.done
+    marking = state.marking
+    if len(marking.frames) == 1:  # the common case, told faster
+        (frame,) = marking.frames.values()
+        tokens = [token[1:] for token in marking.tokens.values()]
+        if not any(multi is not None for _, _, multi in tokens):
+            tokens.sort()
+            return marking.end, frame.scope, frame.armed, tuple(sorted(frame.arrivals)), tuple(tokens), state.held, state.done
+    return marking.shape(), state.held, state.done
 
 
 def sum_of(masks: Iterable[int]) -> int:

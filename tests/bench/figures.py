@@ -51,6 +51,9 @@ class Sizes:
     people: int = 6_000
     timers: int = 20_000
     pages: int = 100
+    branches: int = 17
+    timed: int = 10
+    budget: float = 180.0
 
     @classmethod
     def large(cls) -> Sizes:
@@ -60,7 +63,20 @@ class Sizes:
     @classmethod
     def tiny(cls) -> Sizes:
         """Just enough to run every line."""
-        return cls(steps=2, requests=2, acts=2, rounds=8, round_samples=2, tasks=60, people=400, timers=20, pages=2)
+        return cls(
+            steps=2,
+            requests=2,
+            acts=2,
+            rounds=8,
+            round_samples=2,
+            tasks=60,
+            people=400,
+            timers=20,
+            pages=2,
+            branches=3,
+            timed=2,
+            budget=2.0,
+        )
 
 
 @dataclass
