@@ -24,6 +24,7 @@ from typing import Any
 import yaml
 
 from engine import JST, SYSTEM, Engine, SetClock, Settings
+from engine.checker.proving import unproven
 from engine.tokens import Marking, waiting
 from tests.engine.drawing import (
     boundary,
@@ -157,7 +158,7 @@ def open_world(database: Path, folder: Path, at: datetime) -> World:
     settings = Settings(
         database=f"sqlite:///{database}", bpmn=folder, mail_from="tadachi@example.go.jp", base_url="https://tadachi.example"
     )
-    return World(Engine(settings, clock=clock), clock, OFFICE)
+    return World(Engine(settings, clock=clock, prove=unproven), clock, OFFICE)
 
 
 # ---------------------------------------------------------------- playing and looking, for the test as well
