@@ -5,8 +5,12 @@ from __future__ import annotations
 from engine.accounts import check_new_password, hash_password
 from engine.clock import JST, Clock, SetClock, SystemClock, civil_day, end_of_day, start_of_day
 from engine.deadlines import guide_day, statutory_due
+from engine.directory import Directory, DirectoryPerson, SyncPlan
+from engine.directory_csv import CsvDirectory
+from engine.directory_ldap import LdapDirectory
 from engine.duties import judge
 from engine.errors import (
+    AccountEnded,
     ActionNotOffered,
     AlreadyClaimed,
     AlreadyDone,
@@ -18,9 +22,15 @@ from engine.errors import (
     Conflict,
     DefinitionRefused,
     DiagramFault,
+    DirectoryInvalid,
+    DirectoryUnavailable,
     ExpressionError,
     Finding,
     FormInvalid,
+    IdentityInvalid,
+    IdentityNotFound,
+    IdentityTaken,
+    IdentityUnknown,
     Invalid,
     Locked,
     MergeRefused,
@@ -42,8 +52,10 @@ from engine.errors import (
     SamePerson,
     ScenarioBroken,
     ScenarioFailed,
+    SettingsBroken,
     SignInRefused,
     StaleVersion,
+    SyncRefused,
     TadachiError,
     TaskClosed,
     TaskNotFound,
@@ -63,6 +75,7 @@ from engine.scenario import Player, Scenario
 from engine.scenario import load as load_scenario
 from engine.service import Engine
 from engine.settings import Settings
+from engine.source_settings import OpenIdSettings, Secret, is_safe_address
 from engine.stopped import ADMINISTRATOR, StoppedStep
 from engine.storage import STORAGE_ERRORS
 from engine.views import (
@@ -98,6 +111,7 @@ __all__ = [
     "JST",
     "STORAGE_ERRORS",
     "SYSTEM",
+    "AccountEnded",
     "ActionNotOffered",
     "ActionOffered",
     "AlreadyClaimed",
@@ -116,9 +130,14 @@ __all__ = [
     "ClosingNotReady",
     "Conflict",
     "Consequence",
+    "CsvDirectory",
     "DefinitionRefused",
     "DemoAccount",
     "DiagramFault",
+    "Directory",
+    "DirectoryInvalid",
+    "DirectoryPerson",
+    "DirectoryUnavailable",
     "DutyShown",
     "Engine",
     "Event",
@@ -128,10 +147,15 @@ __all__ = [
     "FieldShown",
     "Finding",
     "FormInvalid",
+    "IdentityInvalid",
+    "IdentityNotFound",
+    "IdentityTaken",
+    "IdentityUnknown",
     "InboxCounts",
     "InboxPage",
     "InboxRow",
     "Invalid",
+    "LdapDirectory",
     "Locked",
     "MergeRefused",
     "NoSeat",
@@ -143,6 +167,7 @@ __all__ = [
     "NotYourSeat",
     "NotYourTask",
     "NoticeShown",
+    "OpenIdSettings",
     "Organisation",
     "OrganisationBroken",
     "OrganisationNotFound",
@@ -159,13 +184,17 @@ __all__ = [
     "ScenarioBroken",
     "ScenarioFailed",
     "SeatHeld",
+    "Secret",
     "SetClock",
     "Settings",
+    "SettingsBroken",
     "SignInRefused",
     "StaleVersion",
     "StartForm",
     "StepShown",
     "StoppedStep",
+    "SyncPlan",
+    "SyncRefused",
     "SystemClock",
     "TadachiError",
     "TaskClosed",
@@ -183,6 +212,7 @@ __all__ = [
     "end_of_day",
     "guide_day",
     "hash_password",
+    "is_safe_address",
     "judge",
     "load_organisation",
     "load_scenario",

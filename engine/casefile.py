@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,13 +14,15 @@ from engine import access, foresight, forms, obligations, paper_templates, paper
 from engine.clock import civil_day
 from engine.errors import AttachmentNotFound, CaseNotFound, NotFound, ProcessNotFound, TaskNotFound
 from engine.expressions import compile_expression
-from engine.inbox import GetDefinition, head_columns, head_shown, open_steps, row_shown, sees, task_source
+from engine.inbox import GetDefinition, head_columns, head_shown, open_steps, row_shown, task_source
 from engine.model import FAR_FUTURE, Row, attachment, case_file, case_link, case_seat, draft, history, statutory_clock, task, task_read
 from engine.moves import Move, armed, ends_case, send_back_targets
 from engine.net import FieldSpec, Kind, Net, Node
-from engine.organisation import Organisation
+from engine.organisation import PERSON, Organisation
+from engine.sight import cases_of, tasks_of
 from engine.store import OpenCase, others_acted
 from engine.tokens import Marking, Wait
+from engine.unit_of_work import japanese
 from engine.views import (
     ActionOffered,
     AttachmentShown,
@@ -41,7 +44,6 @@ from engine.views import (
     TaskPage,
     Viewer,
 )
-from engine.work import japanese
 
 #: How the clause table writes that a clause names no urgency; not a word to show.
 NO_WORD = ("―", "(語なし)", "（語なし）")
@@ -66,7 +68,7 @@ class CaseReader:
         query = (
             sa.select(*columns, case_file.c.marking, case_file.c.facts)
             .select_from(source)
-            .where(case_file.c.id == case_id, sees(self._viewer))
+            .where(case_file.c.id == case_id, cases_of(self._viewer))
         )
         row = self._connection.execute(query).mappings().first()
         if row is None:
@@ -79,13 +81,13 @@ class CaseReader:
     def _move(self, case: OpenCase) -> Move:
         return case.move(self._viewer.at)
 
-    def _holders(self, seats: set[str]) -> tuple[people.Holder, ...]:
-        return people.holders(self._connection, self._viewer.organisation, seats, civil_day(self._viewer.at))
+    def _holders(self, seats: set[str], process: str | None = None) -> tuple[people.Holder, ...]:
+        return people.holders(self._connection, self._organisation, seats, civil_day(self._viewer.at), process)
 
-    @property
+    @cached_property
     def units(self) -> dict[str, str]:
-        """unit id -> name, for showing; the names of units that are gone are kept."""
-        return {unit.id: unit.name for unit in self._organisation.units.values()}
+        """unit id -> name, for showing; the names of units that are gone are kept. Also `person:ID` -> name, read when asked for."""
+        return _Labels(self._connection, {unit.id: unit.name for unit in self._organisation.units.values()})
 
     @property
     def units_to_choose(self) -> dict[str, str]:
@@ -148,7 +150,7 @@ class CaseReader:
                 node=row["node"],
                 step=row["name"],
                 seat_name=self._organisation.seat_name(row["seat"]),
-                holders=tuple(holder.name for holder in behind if holder.seat == row["seat"] and holder.kind != "deputy"),
+                holders=tuple(holder.name for holder in behind if holder.seat == row["seat"] and holder.kind != "substitute"),
                 opened_at=row["opened_at"],
                 due_at=None if row["due_at"] == FAR_FUTURE else row["due_at"],
                 statutory=bool(row["statutory"]),
@@ -273,7 +275,7 @@ class CaseReader:
     def attachment(self, attachment_id: int) -> tuple[AttachmentShown, bytes]:
         """One attachment of a visible case with its bytes; raises NotFound."""
         row = self._connection.execute(
-            sa.select(attachment).join(case_file, case_file.c.id == attachment.c.case_id).where(attachment.c.id == attachment_id, sees(self._viewer))
+            sa.select(attachment).join(case_file, case_file.c.id == attachment.c.case_id).where(attachment.c.id == attachment_id, cases_of(self._viewer))
         ).mappings().first()  # fmt: skip
         if row is None:
             raise AttachmentNotFound(attachment=attachment_id)
@@ -310,7 +312,7 @@ class CaseReader:
         source, columns = head_columns(self._viewer.at)
         # A case merged into a visible one is part of its record: who sees the one sees the other's line.
         rows = self._connection.execute(
-            sa.select(*columns).select_from(source).where(case_file.c.id.in_(ids), sa.or_(sees(self._viewer), case_file.c.merged_into == case_id))
+            sa.select(*columns).select_from(source).where(case_file.c.id.in_(ids), sa.or_(cases_of(self._viewer), case_file.c.merged_into == case_id))
         ).mappings()  # fmt: skip
         steps = open_steps(self._connection, list(ids))
         return tuple(
@@ -333,25 +335,25 @@ class CaseReader:
         """The viewer's seats that an action is open to."""
         move = self._move(case)
         allowed = {move.seat_or_none(group) for group in wait.node.candidate_groups}
-        held = tuple(seat for seat in self._viewer.seats if seat.seat in allowed)
-        own = f"person:{self._viewer.person}"
-        if own in allowed:
-            held += (SeatHeld(own, "報告者本人", "main", civil_day(case.row["started_at"]), None),)
-        return held
+        usable = access.usable(self._viewer, case.row["process_id"])
+        return tuple(held for held in usable if held.seat in allowed) if case.id not in self._viewer.barred_cases else ()
 
     def _seeing_seats(self, case: OpenCase) -> tuple[SeatHeld, ...]:
         """The viewer's seats that see the case."""
-        if len(self._viewer.seats) < 2:
+        usable = [held for held in access.usable(self._viewer, case.row["process_id"]) if held.kind != "person"]
+        if len(usable) < 2:
             return ()  # nothing to choose: the engine takes the only one
-        query = sa.select(case_seat.c.seat).where(case_seat.c.case_id == case.id, case_seat.c.seat.in_(self._viewer.keys))
+        query = sa.select(case_seat.c.seat).where(case_seat.c.case_id == case.id, case_seat.c.seat.in_([held.seat for held in usable]))
         seeing = set(self._connection.scalars(query))
-        return tuple(held for held in self._viewer.seats if held.seat in seeing)
+        return tuple(held for held in usable if held.seat in seeing)
 
     # ---------------------------------------------------------------- actions
 
     def _armed(self, case: OpenCase) -> list[Wait]:
         move = self._move(case)
-        keys = set(self._viewer.keys)
+        if case.id in self._viewer.barred_cases:
+            return []
+        keys = {held.seat for held in access.usable(self._viewer, case.row["process_id"])}
         found = [wait for wait in case.waits() if wait.kind == "message" and move.may_send(wait, keys)]
         return list({wait.node.event.name: wait for wait in reversed(found) if wait.node.event is not None}.values())[::-1]
 
@@ -386,7 +388,7 @@ class CaseReader:
         """The page of one task; a task of a visible case can be looked at by who cannot act."""
         source, columns = task_source(self._viewer)
         row = self._connection.execute(
-            sa.select(*columns).select_from(source).where(task.c.id == task_id, sees(self._viewer))
+            sa.select(*columns).select_from(source).where(task.c.id == task_id, cases_of(self._viewer))
         ).mappings().first()  # fmt: skip
         if row is None:
             raise TaskNotFound(task=task_id)
@@ -396,9 +398,7 @@ class CaseReader:
         wait = (
             next((one for one in case.waits() if one.kind == "task" and one.key == row["wait"]), None) if row["state"] == "open" else None
         )
-        acting = tuple(held for held in self._viewer.seats if held.seat == row["seat"])
-        if row["seat"] == f"person:{self._viewer.person}":
-            acting = (SeatHeld(row["seat"], "本人", "main", civil_day(row["opened_at"]), None),)
+        acting = access.standings(self._viewer, row) if task_id not in self._viewer.barred else ()
         node = definition.net.by_id[row["node"]]
         saved, draft_at = self.draft(f"task:{task_id}")
         local = dict(wait.local) if wait else {}
@@ -448,7 +448,7 @@ class CaseReader:
         found = self._connection.scalar(
             sa.select(task.c.id)
             .outerjoin(task_read, sa.and_(task_read.c.task_id == task.c.id, task_read.c.person == self._viewer.person))
-            .where(task.c.id == task_id, task.c.seat.in_(self._viewer.keys), task_read.c.person.is_(None))
+            .where(task.c.id == task_id, tasks_of(self._viewer), task_read.c.person.is_(None))
         )
         return found is not None
 
@@ -485,7 +485,7 @@ class CaseReader:
 
     def preview(self, task_id: int, answers: Mapping[str, Any]) -> tuple[Consequence, ...]:
         """What completing a task with these answers would open; nothing is stored."""
-        row = self._connection.execute(sa.select(task).where(task.c.id == task_id, task.c.seat.in_(self._viewer.keys))).mappings().first()
+        row = self._connection.execute(sa.select(task).where(task.c.id == task_id, tasks_of(self._viewer))).mappings().first()
         if row is None:
             raise TaskNotFound(task=task_id)
         case, _ = self.load(row["case_id"])
@@ -508,11 +508,11 @@ class CaseReader:
     def _why(self, acting: tuple[SeatHeld, ...], seat_name: str) -> str:
         if not acting:
             return f"この処理の担当は「{seat_name}」です。あなたは案件を閲覧できますが、処理はできません。"
-        held = acting[0]
-        if held.seat.startswith("person:"):
-            return "あなた本人に宛てられた処理です。"
-        kind = {"main": "", "concurrent": "（兼務）", "acting": "（事務取扱）", "deputy": "（代理）"}[held.kind]
-        return f"あなたは{held.since.year}年{held.since.month}月{held.since.day}日から「{held.name}」{kind}の役にあり、この処理はその役に届いています。"
+        return (
+            f"{wording.standing_text(acting[0])}この処理はその役に届いています。"
+            if acting[0].kind != "person"
+            else "あなた本人に宛てられた処理です。"
+        )
 
     def _closed_text(self, row: Row) -> str:
         if row["state"] == "open":
@@ -537,7 +537,8 @@ class CaseReader:
         definition = self._definition(definition_id)
         node = definition.net.start
         saved, saved_at = self.draft(f"start:{definition.process_id}")
-        own = next((held.seat.partition("@")[2] for held in self._viewer.seats), "")
+        seats = tuple(held for held in self._viewer.seats if held.kind != "decision" and held.process in ("", definition.process_id))
+        own = next((held.seat.partition("@")[2] for held in seats), "")
         seat = self._organisation.resolve(self._organisation.owner_role, own, civil_day(self._viewer.at)) if own else None
         values: dict[str, Any] = {"known_at": self._viewer.at.isoformat(timespec="minutes")}
         if seat:
@@ -550,7 +551,7 @@ class CaseReader:
             definition.name,
             text,
             fields,
-            self._viewer.seats,
+            seats,
             saved_at if answers is None else None,
             self.clauses(node),
         )
@@ -610,6 +611,21 @@ class CaseReader:
                 entry = result.setdefault(node.element, {"state": "", "label": "", "count": 0, "calls": None})
                 entry["calls"] = node.id
         return result
+
+
+class _Labels(dict[str, str]):
+    """Names of units, and of people once they are asked for."""
+
+    def __init__(self, connection: sa.Connection, units: Mapping[str, str]) -> None:
+        super().__init__(units)
+        self._connection = connection
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The name, or the default."""
+        if key.startswith(PERSON) and key not in self:
+            who = key.removeprefix(PERSON)
+            self[key] = people.names(self._connection, [who]).get(who, who)
+        return super().get(key, default)
 
 
 def suggestion(move: Move, node: Node) -> str:

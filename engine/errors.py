@@ -96,6 +96,12 @@ class SamePerson(NotAllowed):
     message = "「{other}」を行った本人は、この処理を行えません（兼務・代理でも同じです）。"
 
 
+class TakenOut(NotAllowed):
+    """The case names the actor: whoever it is about takes no part in handling it."""
+
+    message = "この案件に関係した職員として挙げられているため、処理できません。担当は次の順位の役に移っています。"
+
+
 class ActionNotOffered(NotAllowed):
     """The case does not offer this action now, or not to this seat."""
 
@@ -357,3 +363,78 @@ class SignInRefused(TadachiError):
 
 class Locked(SignInRefused):
     """Too many failed sign-ins. It reads like any other refusal: that an id is locked would say that it exists."""
+
+
+class IdentityUnknown(SignInRefused):
+    """A sign-in service vouches for somebody whom nobody has linked with a person here."""
+
+    message = "この認証の利用者は、この庁のタダチに登録されていません。"
+
+
+class AccountEnded(SignInRefused):
+    """A sign-in service vouches for a person whose account here has ended. Only that person gets to read it."""
+
+    message = "この利用者は、タダチの利用を終えています。"
+
+
+class IdentityTaken(Invalid):
+    """The outside identity stands for a person already."""
+
+    message = "「{source}」の「{subject}」は、すでに利用者「{person}」に結び付いています。"
+
+
+class IdentityInvalid(Invalid):
+    """A source or subject that cannot be stored."""
+
+    message = "認証元は英小文字・数字・_・- で60文字以内、認証元での番号は1文字以上255文字以内で指定してください（directory には利用者IDそのもの）。"
+
+
+class IdentityNotFound(NotFound):
+    """Nobody is linked with the outside identity."""
+
+    message = "「{source}」の「{subject}」は、だれにも結び付いていません。"
+
+
+class SettingsBroken(TadachiError):
+    """The environment says something that cannot be followed."""
+
+    message = "環境変数 {name} を確かめてください：{why}。"
+
+
+class DirectoryUnavailable(TadachiError):
+    """The directory of people did not answer, or not completely."""
+
+    message = "職員の名簿を受け取れません：{why}"
+
+
+@dataclass(frozen=True)
+class RowFault:
+    """One row of a list that does not fit: where it stands, whom it is about, and why."""
+
+    where: str
+    id: str
+    why: str
+
+
+class DirectoryInvalid(Invalid):
+    """Rows of a directory do not fit; nothing was changed. `rows` says which and why."""
+
+    message = "職員の名簿に誤りがあります。何も変えていません。"
+
+    def __init__(self, rows: Sequence[RowFault], **ids: Any) -> None:
+        self.rows: tuple[RowFault, ...] = tuple(rows)
+        super().__init__(**ids)
+
+    @property
+    def text(self) -> str:
+        """The sentence, followed by a line for each row."""
+        return self.message + "".join(f"\n・{row.where}　{row.id or '（番号なし）'}　{row.why}" for row in getattr(self, "rows", ()))
+
+
+class SyncRefused(Invalid):
+    """So many accounts would end that the directory is more likely broken than the office empty."""
+
+    message = (
+        "{of}人のうち{ending}人の利用を終えることになるため、止めました（一度に終えられるのは{limit}人まで）。何も変えていません。"
+        "名簿が正しいと確かめたうえで行うには --force を付けてください。"
+    )

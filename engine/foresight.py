@@ -46,7 +46,7 @@ def opened(case: OpenCase, move: Move, marking: Marking, holders: Holders) -> tu
     seats = {wait.key: move.seat_of(wait.node, wait.local) for wait in tasks}
     behind: dict[str, list[str]] = {}
     for holder in holders(set(seats.values())):
-        if holder.kind != "deputy":
+        if holder.kind != "substitute":
             behind.setdefault(holder.seat, []).append(holder.name)
     result = []
     for wait in tasks:

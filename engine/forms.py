@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,10 @@ _TIME = re.compile(r"(\d{1,2})(?::|時)(\d{1,2})?(?::(\d{1,2}))?分?")
 # Bidirectional controls can make a text read differently from what it says; other controls break papers and exports.
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 
+#: The people of the office whose id or name is what was typed: (id, name, where they work).
+FindPeople = Callable[[str], Sequence[tuple[str, str, str]]]
+MAX_PEOPLE = 50
+
 #: Evaluates an expression over the facts with the answers so far laid over them.
 Evaluate = Callable[[str, Mapping[str, Any]], Any]
 
@@ -45,6 +49,7 @@ def read(
     units: Mapping[str, str],
     evaluate: Evaluate,
     keep_facts: bool = True,
+    people: FindPeople = lambda _: (),
 ) -> dict[str, Any]:
     """Turn what was entered into typed answers.
 
@@ -56,6 +61,7 @@ def read(
         units: unit id -> name, the choices of `unit` fields.
         evaluate: the expression evaluator, for `shown_when` and `required_when`.
         keep_facts: False for a step whose answers are not the case's facts (multi-instance).
+        people: finds whom a `people` field names.
 
     Returns:
         field id -> value (str, int, bool, list, None), only for declared fields that were posted and are shown.
@@ -70,7 +76,7 @@ def read(
         if name not in gathered:
             continue
         try:
-            answers[name] = _value(spec, gathered[name], now, units)
+            answers[name] = _value(spec, gathered[name], now, units, people)
         except _Bad as bad:
             wrong[name] = f"「{spec.label}」{bad}"
     known = {**facts, **answers} if keep_facts else {**facts, **dict.fromkeys(specs), **answers}
@@ -132,7 +138,7 @@ def show(
 
 
 def words(spec: FieldSpec, value: Any, units: Mapping[str, str]) -> str:
-    """A value as a person reads it."""
+    """A value as a person reads it; `units` also gives names for `person:ID`."""
     if value is None or value == "" or value == []:
         return "（未記入）"
     labels = {choice.value: choice.label for choice in spec.choices}
@@ -144,6 +150,8 @@ def words(spec: FieldSpec, value: Any, units: Mapping[str, str]) -> str:
         return "、".join(labels.get(str(item), str(item)) for item in value)
     if spec.type == "unit":
         return units.get(str(value), str(value))
+    if spec.type == "people" and isinstance(value, list):
+        return "、".join(units.get(f"person:{item}", str(item)) for item in value)
     if spec.type == "rows" and isinstance(value, list):
         return f"{len(value)}件"
     if spec.type == "datetime":
@@ -234,8 +242,10 @@ def clean_text(value: Any, limit: int, *, lines: bool) -> str | None:
     return text or None
 
 
-def _value(spec: FieldSpec, value: Any, now: datetime, units: Mapping[str, str]) -> Any:
+def _value(spec: FieldSpec, value: Any, now: datetime, units: Mapping[str, str], people: FindPeople = lambda _: ()) -> Any:
     """One posted value in the field's own type; None for an empty one."""
+    if spec.type == "people":
+        return _people(value, people)
     if spec.type == "set":
         return _set(spec, value)
     if spec.type == "rows":
@@ -308,6 +318,25 @@ def _set(spec: FieldSpec, value: Any) -> list[str]:
     if any(item not in allowed for item in chosen):
         raise _Bad("は、選択肢から選んでください。")
     return [item for item in allowed if item in chosen]  # in the declared order, once each
+
+
+def _people(value: Any, find: FindPeople) -> list[str]:
+    """Ids of the people named, by id or by name, separated by commas, 、 or line breaks."""
+    given = [value] if isinstance(value, str) else list(value) if isinstance(value, (list, tuple)) else []
+    if value is not None and not given and value != []:
+        raise _Bad("には、職員の番号か氏名を入力してください。")
+    chosen: list[str] = []
+    for text in (part.strip() for item in given for part in re.split(r"[、,，\n]", str(item)) if part.strip()):
+        found = find(text)
+        if not found:
+            raise _Bad(f"の「{text[:60]}」という職員は登録されていません。")
+        if len(found) > 1:
+            several = "、".join(f"{name}（{where}）は{person}" for person, name, where in found[:5])
+            raise _Bad(f"の「{text[:60]}」は{len(found)}人います。番号で書いてください（{several}）。")
+        chosen.append(found[0][0])
+    if len(chosen) > MAX_PEOPLE:
+        raise _Bad(f"は{MAX_PEOPLE}人までです。")
+    return list(dict.fromkeys(chosen))
 
 
 def _rows(spec: FieldSpec, value: Any) -> list[dict[str, str]]:

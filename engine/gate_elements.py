@@ -17,7 +17,7 @@ from engine.gate_extensions import near, property_complaint
 from engine.net import FieldSpec, Timer, listed, read_timer
 from engine.timers import due_instant
 
-FIELD_TYPES = ("string", "text", "long", "boolean", "date", "datetime", "enum", "set", "unit", "rows")
+FIELD_TYPES = ("string", "text", "long", "boolean", "date", "datetime", "enum", "set", "unit", "people", "rows")
 CONSTRAINTS = ("required", "maxlength", "min", "max", "required_when", "not_after", "not_before")
 WITHDRAWALS = ("never", "until_first_act", "until_end")
 #: A repeated timer that comes round faster would only fill the record; after an outage every missed round is looked at.

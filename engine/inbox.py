@@ -10,18 +10,14 @@ import sqlalchemy as sa
 
 from engine.clock import civil_day, end_of_day, to_micros
 from engine.definitions import Definition
-from engine.model import FAR_FUTURE, Row, case_file, case_seat, person, statutory_clock, task, task_read
+from engine.model import FAR_FUTURE, Row, case_file, person, statutory_clock, task, task_read
 from engine.organisation import Organisation
+from engine.sight import cases_of, tasks_of
 from engine.views import CaseHead, InboxCounts, InboxPage, InboxRow, Viewer
 
 MAX_PAGE = 200
 SHOWS = ("all", "overdue", "today", "mine", "unread")
 GetDefinition = Callable[[int], Definition]
-
-
-def _mine(viewer: Viewer) -> sa.ColumnElement[bool]:
-    """Open tasks of the viewer's seats."""
-    return sa.and_(task.c.state == "open", task.c.organisation == viewer.organisation, task.c.seat.in_(viewer.keys))
 
 
 def _unread(viewer: Viewer) -> sa.ColumnElement[bool]:
@@ -108,7 +104,7 @@ def inbox(
     now, today_ends = viewer.at, end_of_day(civil_day(viewer.at))
     limit = max(1, min(limit, MAX_PAGE))
     # The ids of the page first, by the index; the joins then touch one page of rows instead of the whole seat (tests/bench).
-    chosen = sa.select(task.c.id).where(_mine(viewer))
+    chosen = sa.select(task.c.id).where(tasks_of(viewer))
     if show == "overdue":
         chosen = chosen.where(task.c.due_at <= now)
     elif show == "today":
@@ -141,12 +137,12 @@ def inbox(
             sa.func.coalesce(sa.func.sum(sa.case((sa.and_(task.c.due_at > now, task.c.due_at <= today_ends), 1), else_=0)), 0),
             sa.func.coalesce(sa.func.sum(sa.case((task.c.claimed_by == viewer.person, 1), else_=0)), 0),
             sa.func.coalesce(sa.func.sum(sa.case((_unread(viewer), 1), else_=0)), 0),
-        ).where(_mine(viewer))
+        ).where(tasks_of(viewer))
     ).one()
     choices = connection.execute(
         sa.select(task.c.process_id, task.c.unit, sa.func.max(case_file.c.definition).label("definition"))
         .join(case_file, case_file.c.id == task.c.case_id)
-        .where(_mine(viewer))
+        .where(tasks_of(viewer))
         .group_by(task.c.process_id, task.c.unit)
     ).all()
     processes = {row.process_id: definition(row.definition).name for row in choices}
@@ -159,16 +155,6 @@ def inbox(
         processes=tuple(sorted(processes.items(), key=lambda pair: pair[1])),
         units=tuple(
             sorted(units.items(), key=lambda pair: list(organisation.units).index(pair[0]) if pair[0] in organisation.units else 0)
-        ),
-    )
-
-
-def sees(viewer: Viewer) -> sa.ColumnElement[bool]:
-    """Cases that one of the viewer's seats may see."""
-    return sa.and_(
-        case_file.c.organisation == viewer.organisation,
-        sa.exists().where(
-            case_seat.c.case_id == case_file.c.id, case_seat.c.organisation == viewer.organisation, case_seat.c.seat.in_(viewer.keys)
         ),
     )
 
@@ -252,7 +238,7 @@ def cases(
     """The register of visible cases, newest first; `mine` keeps the viewer's own reports."""
     limit = max(1, min(limit, MAX_PAGE))
     source, columns = head_columns(viewer.at)
-    query = sa.select(*columns).select_from(source).where(sees(viewer))
+    query = sa.select(*columns).select_from(source).where(cases_of(viewer))
     if text and text.strip():
         pattern = escape_like(text.strip()[:100])
         query = query.where(sa.or_(case_file.c.number.ilike(pattern, escape="\\"), case_file.c.title.ilike(pattern, escape="\\")))

@@ -102,11 +102,38 @@ person = Table(
     Column("password_hash", Words(200)),
     Column("failed_sign_ins", Integer, nullable=False, server_default="0"),
     Column("locked_until", Instant),
-    Column("disabled_at", Instant),
+    Column("disabled_at", Instant),  # ended at once
     Column("created_at", Instant, nullable=False),
+    Column("ends_on", Date),  # the account's last day, included, as an order announces it; NULL = open
     Index("ix_person_organisation", "organisation"),
 )
 
+# An identity that a sign-in source outside vouches for, and the person it stands for here.
+identity = Table(
+    "identity",
+    metadata,
+    Column("source", Words(60), primary_key=True),
+    Column("subject", Words(255), primary_key=True),
+    Column("person", Words(64), ForeignKey("person.id"), nullable=False),
+    Column("linked_at", Instant, nullable=False),
+    Column("linked_by", Words(64), nullable=False),
+    Index("ix_identity_person", "person"),
+)
+
+
+def _bitemporal() -> list[sa.schema.SchemaItem]:
+    """When something holds (days, the last included) and from when to when the record said so: a correction supersedes, never overwrites."""
+    return [
+        Column("valid_from", Date, nullable=False),
+        Column("valid_to", Date),  # the last day included; NULL = open
+        Column("recorded_at", Instant, nullable=False),
+        Column("recorded_by", Words(64), nullable=False),
+        Column("superseded_at", Instant),  # NULL = what is known now
+        Column("superseded_by", Words(64)),
+    ]
+
+
+# Who holds which seat: 本務 main, 兼務 concurrent, 併任 joint, 事務取扱 caretaker, 職務代理 acting.
 holding = Table(
     "holding",
     metadata,
@@ -114,14 +141,107 @@ holding = Table(
     Column("person", Words(64), ForeignKey("person.id"), nullable=False),
     Column("organisation", Words(32), nullable=False),
     Column("seat", Words(160), nullable=False),
-    Column("kind", Words(16), nullable=False, server_default="main"),  # main, concurrent, acting, deputy
+    Column("kind", Words(16), nullable=False, server_default="main"),
     Column("valid_from", Date, nullable=False),
-    Column("valid_to", Date),  # the last day included; NULL = open
+    Column("valid_to", Date),
     Column("recorded_at", Instant, nullable=False),
-    CheckConstraint("kind IN ('main', 'concurrent', 'acting', 'deputy')", name="kind"),
+    Column("basis", Words(300), nullable=False, server_default=sa.text("''")),
+    Column("source", Words(60), nullable=False, server_default=sa.text("''")),  # "order:3" where an order made it so
+    Column("recorded_by", Words(64), nullable=False, server_default="system"),
+    Column("superseded_at", Instant),
+    Column("superseded_by", Words(64)),
+    CheckConstraint("kind IN ('main', 'concurrent', 'joint', 'caretaker', 'acting')", name="kind"),
     CheckConstraint("valid_to IS NULL OR valid_to >= valid_from", name="period"),
     Index("ix_holding_person", "person"),
     Index("ix_holding_seat", "organisation", "seat"),
+)
+
+# Who stands in for whom: 代理 (substitute) acts for the principal; 代決 (decision) takes final decisions only, while the principal is absent.
+deputy = Table(
+    "deputy",
+    metadata,
+    _id(),
+    Column("organisation", Words(32), nullable=False),
+    Column("principal", Words(64), ForeignKey("person.id"), nullable=False),
+    Column("person", Words(64), ForeignKey("person.id"), nullable=False),
+    Column("kind", Words(16), nullable=False, server_default="substitute"),
+    Column("seat", Words(160), nullable=False, server_default=sa.text("''")),  # empty: every seat of the principal
+    Column("process_id", Words(120), nullable=False, server_default=sa.text("''")),  # empty: every procedure
+    Column("basis", Words(300), nullable=False),
+    *_bitemporal(),
+    CheckConstraint("kind IN ('substitute', 'decision')", name="kind"),
+    CheckConstraint("valid_to IS NULL OR valid_to >= valid_from", name="period"),
+    CheckConstraint("principal <> person", name="other"),
+    Index("ix_deputy_person", "person"),
+    Index("ix_deputy_principal", "principal"),
+)
+
+absence = Table(
+    "absence",
+    metadata,
+    _id(),
+    Column("organisation", Words(32), nullable=False),
+    Column("person", Words(64), ForeignKey("person.id"), nullable=False),
+    Column("reason", Words(16), nullable=False),  # leave, sick, travel, training, other: never the illness itself
+    *_bitemporal(),
+    CheckConstraint("valid_to IS NULL OR valid_to >= valid_from", name="period"),
+    Index("ix_absence_person", "person"),
+)
+
+# Orders of a day to come: 発令 (personnel) and 組織改正 (reorganisation). What they change is written when a second person approves.
+personnel_order = Table(
+    "personnel_order",
+    metadata,
+    _id(),
+    Column("organisation", Words(32), nullable=False),
+    Column("kind", Words(16), nullable=False),
+    Column("title", Words(200), nullable=False),
+    Column("effective_on", Date, nullable=False),
+    Column("state", Words(16), nullable=False, server_default="draft"),
+    Column("file_name", Words(255), nullable=False),
+    Column("sha256", Words(64), nullable=False),  # of the file as it was read
+    Column("content", Text, nullable=False),  # JSON: the rows as they were read
+    Column("created_at", Instant, nullable=False),
+    Column("created_by", Words(64), nullable=False),
+    Column("decided_at", Instant),
+    Column("decided_by", Words(64)),
+    Column("reason", Text),
+    CheckConstraint("kind IN ('personnel', 'reorganisation')", name="kind"),
+    CheckConstraint("state IN ('draft', 'approved', 'withdrawn')", name="state"),
+    Index("ix_personnel_order_organisation", "organisation", "effective_on"),
+)
+
+# A seat that changes hands: what the successor takes over, and that he has.
+handover = Table(
+    "handover",
+    metadata,
+    _id(),
+    Column("organisation", Words(32), nullable=False),
+    Column("order_id", Id, ForeignKey("personnel_order.id"), nullable=False),
+    Column("seat", Words(160), nullable=False),  # as the predecessor held it
+    Column("giver", Words(64)),  # NULL: the seat was vacant
+    Column("taker", Words(64), nullable=False),
+    Column("effective_on", Date, nullable=False),
+    Column("note", Text, nullable=False, server_default=sa.text("''")),
+    Column("noted_at", Instant),
+    Column("accepted_at", Instant),
+    Column("items", Text),  # JSON: the open work as it was when accepted
+    Index("ix_handover_taker", "taker"),
+    Index("ix_handover_giver", "giver"),
+)
+
+# A unit that becomes another on a day (名称変更, 統合, 分割): seats of the old are answered by the new, without touching a case.
+unit_change = Table(
+    "unit_change",
+    metadata,
+    _id(),
+    Column("organisation", Words(32), nullable=False),
+    Column("order_id", Id, ForeignKey("personnel_order.id"), nullable=False),
+    Column("unit", Words(120), nullable=False),  # the unit that ends, or that begins when `successor` is empty
+    Column("successor", Words(120), nullable=False, server_default=sa.text("''")),
+    Column("effective_on", Date, nullable=False),
+    Column("begins", Text, nullable=False, server_default=sa.text("''")),  # JSON of a unit that did not exist before
+    Index("ix_unit_change_organisation", "organisation"),
 )
 
 session = Table(
@@ -178,6 +298,7 @@ case_file = Table(
     # and because a chain whose newest rows were cut off no longer meets its head.
     Column("history_seq", Integer, nullable=False),
     Column("history_digest", Words(64), nullable=False),
+    Column("reported_for", Words(64)),  # the principal, when a deputy started the case
     UniqueConstraint("organisation", "number"),
     CheckConstraint("state IN ('open', 'closed', 'withdrawn')", name="state"),
     Index("ix_case_file_reporter", "reporter", "id"),
@@ -217,6 +338,8 @@ task = Table(
     Column("closed_by", Words(64)),
     Column("closed_seat", Words(160)),
     Column("sent_back_reason", Text),
+    Column("closed_for", Words(64)),  # the principal, when a deputy acted
+    Column("final", Boolean, nullable=False, server_default=sa.false()),  # the final decision (決裁), which a 代決者 may take
     CheckConstraint("state IN ('open', 'done', 'sent_back', 'cancelled')", name="state"),
     Index(
         "ix_task_inbox",
@@ -228,6 +351,54 @@ task = Table(
         postgresql_where=sa.text("state = 'open'"),
     ),
     Index("ix_task_case", "case_id", "state"),
+)
+
+# Someone kept from a case's steps (the person the incident is about), or from one step (whoever did what must be another's).
+bar = Table(
+    "bar",
+    metadata,
+    _id(),
+    Column("organisation", Words(32), nullable=False),
+    Column("case_id", Id, ForeignKey("case_file.id"), nullable=False),
+    Column("task_id", Id, ForeignKey("task.id")),  # NULL: every step
+    Column("person", Words(64), nullable=False),
+    Column("reason", Words(16), nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("lifted_at", Instant),
+    CheckConstraint("reason IN ('named', 'same_person')", name="reason"),
+    Index("ix_bar_case", "case_id"),
+    Index(
+        "ix_bar_open",
+        "organisation",
+        "person",
+        sqlite_where=sa.text("lifted_at IS NULL"),
+        postgresql_where=sa.text("lifted_at IS NULL"),
+    ),
+)
+
+# A case laid before somebody who does not decide it: 照会 consultation (answers), 回覧 circulation (confirms), 後閲 later_review (reads afterwards).
+referral = Table(
+    "referral",
+    metadata,
+    _id(),
+    Column("organisation", Words(32), nullable=False),
+    Column("case_id", Id, ForeignKey("case_file.id"), nullable=False),
+    Column("task_id", Id, ForeignKey("task.id")),
+    Column("kind", Words(16), nullable=False),
+    Column("seat", Words(160), nullable=False),  # whom it is laid before: a seat, or person:ID
+    Column("asked_by", Words(64), nullable=False),
+    Column("asked_seat", Words(160)),
+    Column("text", Text, nullable=False),
+    Column("opened_at", Instant, nullable=False),
+    Column("state", Words(16), nullable=False, server_default="open"),
+    Column("closed_at", Instant),
+    Column("closed_by", Words(64)),
+    Column("closed_seat", Words(160)),
+    Column("answer", Text),
+    CheckConstraint("kind IN ('consultation', 'circulation', 'later_review')", name="kind"),
+    CheckConstraint("state IN ('open', 'closed', 'withdrawn')", name="state"),
+    Index("ix_referral_seat", "organisation", "seat", sqlite_where=sa.text("state = 'open'"), postgresql_where=sa.text("state = 'open'")),
+    Index("ix_referral_case", "case_id"),
 )
 
 task_read = Table(

@@ -84,7 +84,7 @@ def write(
     for item in told:
         for seat in item.seats:
             for holder in by_seat.get(seat, ()):
-                if holder.person == skip or (holder.kind == "deputy" and not item.deputies):
+                if holder.person == skip or (holder.kind == "substitute" and not item.deputies):
                     continue
                 rows.setdefault(
                     (item.cause, holder.person),

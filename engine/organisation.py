@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -43,6 +43,7 @@ class Unit:
     valid_to: date | None
     seats: tuple[str, ...]
     posts: Mapping[str, str] = field(default_factory=dict)
+    successor: str = ""  # the unit that takes its place when it ends
 
     def exists(self, on: date) -> bool:
         """Whether the office has this unit on a day; the last day is included."""
@@ -90,17 +91,59 @@ class Organisation:
     clauses: Mapping[str, Clause]  # of each id the newest row
     rules: Rules
     clause_rows: tuple[Clause, ...] = ()
+    reporter_role: str = ""  # from whose seat anyone reports, for people without a main post
+    successors: Mapping[str, str] = field(default_factory=dict)  # unit that ended -> the one that took its place
+    _answered: dict[date, dict[str, tuple[str, ...]]] = field(default_factory=dict, compare=False, repr=False)
 
     def clause(self, clause_id: str, on: date) -> Clause | None:
         """The row of a clause in force on a day."""
         return in_force((row for row in self.clause_rows if row.clause_id == clause_id), on)
 
+    def current_unit(self, unit_id: str, on: date) -> str:
+        """The unit itself, or the one that had taken its place by a day (所管替え); the last known one when there is none."""
+        seen = {unit_id}
+        while (unit := self.units.get(unit_id)) is not None and unit.valid_to is not None and unit.valid_to < on:
+            after = self.successors.get(unit_id)
+            if after is None or after in seen or after not in self.units:
+                break
+            seen.add(after)
+            unit_id = after
+        return unit_id
+
+    def current_seat(self, seat: str, on: date) -> str | None:
+        """The seat that answers on a day for one that may belong to a unit of the past; None when nobody does."""
+        parts = split_seat(seat)
+        if parts is None:
+            return seat
+        unit = self.units.get(parts[1])
+        if unit is not None and unit.exists(on) and parts[0] in unit.seats:
+            return seat
+        return self.resolve(parts[0], parts[1], on)
+
+    def answered_by(self, seat: str, on: date) -> tuple[str, ...]:
+        """The seats of units of the past that this seat answers for on a day."""
+        if on not in self._answered:
+            found: dict[str, tuple[str, ...]] = {}
+            for unit in self.units.values():
+                if unit.valid_to is None or unit.valid_to >= on:
+                    continue
+                for role in unit.seats:
+                    old = f"{role}@{unit.id}"
+                    now = self.current_seat(old, on)
+                    if now is not None and now != old:
+                        found[now] = (*found.get(now, ()), old)
+            self._answered[on] = found
+        return self._answered[on].get(seat, ())
+
     def chain(self, unit_id: str, on: date) -> list[Unit]:
-        """The unit, its parents, and the root last. Units absent on the day are passed over: a case of an abolished unit climbs."""
+        """The unit, its parents, and the root last. Units absent on the day are passed over: a case of an abolished unit climbs.
+
+        A unit whose place another has taken is that other from then on.
+        """
         if unit_id not in self.units:
             raise UnknownUnit(unit=unit_id)
         found: list[Unit] = []
-        step = unit_id
+        step = self.current_unit(unit_id, on)
         while step:
             unit = self.units[step]
             if unit.exists(on):
@@ -169,16 +212,16 @@ def load(folder: Path) -> Organisation:
     top = read_toml(folder / "organisation.toml", findings)
     own_id = top.identifier() if top else ""
     identity = {key: top.text(key) if top else "" for key in ("name", "short", "head_title", "owner_role")}
+    identity["reporter_role"] = top.text("reporter_role", required=False) if top else ""
     roles = _read_roles(top, findings) if top else {}
     units = _read_units(top, findings) if top else {}
     if top:
         top.close()
         _check_tree(own_id, units, findings)
         _check_seats(units, roles, findings)
-        if identity["owner_role"] and identity["owner_role"] not in roles:
-            findings.add(
-                "unknown-role", f"owner_role の役「{identity['owner_role']}」は [[role]] にありません。", own_id, "organisation.toml"
-            )
+        for key in ("owner_role", "reporter_role"):
+            if identity[key] and identity[key] not in roles:
+                findings.add("unknown-role", f"{key} の役「{identity[key]}」は [[role]] にありません。", own_id, "organisation.toml")
         _check_roles(roles, {row.clause_id for row in rows}, findings)
         if rules:
             _check_rules(rules, roles, {row.clause_id for row in rows}, findings)
@@ -186,7 +229,11 @@ def load(folder: Path) -> Organisation:
         raise OrganisationBroken(findings.found, folder=folder.name)
     return Organisation(
         id=own_id,
-        **identity,
+        name=identity["name"],
+        short=identity["short"],
+        head_title=identity["head_title"],
+        owner_role=identity["owner_role"],
+        reporter_role=identity["reporter_role"],
         folder=folder,
         digest=_digest(folder),
         units=MappingProxyType(dict(sorted(units.items(), key=lambda item: item[1].order))),
@@ -194,7 +241,28 @@ def load(folder: Path) -> Organisation:
         clauses=MappingProxyType({row.clause_id: row for row in sorted(rows, key=lambda row: row.valid_from)}),
         rules=rules,
         clause_rows=tuple(rows),
+        successors=MappingProxyType({unit.id: unit.successor for unit in units.values() if unit.successor}),
     )
+
+
+def amended(office: Organisation, ends: Mapping[str, tuple[date, str]], begins: Iterable[Unit]) -> Organisation:
+    """The office with units that end and begin by orders kept in the database, laid over its folder.
+
+    Args:
+        ends: unit id -> (the first day it is no more, the unit that takes its place or empty).
+        begins: units the folder does not know.
+    """
+    units = dict(office.units)
+    for unit in begins:
+        units.setdefault(unit.id, unit)
+    for unit_id, (first_day, _) in ends.items():
+        last = first_day - timedelta(days=1)
+        old = units.get(unit_id)
+        if old is not None and (old.valid_to is None or old.valid_to > last):
+            units[unit_id] = replace(old, valid_to=last)
+    successors = {**office.successors, **{unit: successor for unit, (_, successor) in ends.items() if successor}}
+    ordered = dict(sorted(units.items(), key=lambda item: item[1].order))
+    return replace(office, units=MappingProxyType(ordered), successors=MappingProxyType(successors), _answered={})
 
 
 def _read_roles(top: Table, findings: Findings) -> dict[str, Role]:
@@ -223,6 +291,7 @@ def _read_units(top: Table, findings: Findings) -> dict[str, Unit]:
             valid_to=valid_to,
             seats=table.texts("seats", required=True),
             posts=MappingProxyType(table.mapping("posts")),
+            successor=table.text("successor", required=False),
         )
         table.close()
         if unit.id in units:
@@ -266,6 +335,8 @@ def _check_tree(own_id: str, units: Mapping[str, Unit], findings: Findings) -> N
     for unit in units.values():
         if unit.parent and unit.parent not in units:
             findings.add("unknown-parent", f"上位の部署「{unit.parent}」がありません。", unit.id, file)
+        if unit.successor and (unit.successor not in units or unit.successor == unit.id):
+            findings.add("unknown-successor", f"引き継ぐ部署「{unit.successor}」がありません。", unit.id, file)
         above, seen = unit, {unit.id}
         while above.parent in units:
             above = units[above.parent]

@@ -256,7 +256,7 @@ class Player:
         if seat.startswith("person:"):
             return seat.removeprefix("person:")
         with self.engine.reading() as connection:
-            found = people.holders(connection, self.office.id, [seat], civil_day(self.clock.now()))
+            found = people.holders(connection, self.office, [seat], civil_day(self.clock.now()))
         if not found:
             raise _Unexpected(f"「{self.office.seat_name(seat)}」に就いている人がいません。")
         return min(found, key=lambda holder: holder.kind != "main").person

@@ -12,13 +12,29 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from engine import accounts, casefile, history, inbox, inspection, jobs, notices, organisation, paper_templates, papers, people, stopped
+from engine import (
+    accounts,
+    casefile,
+    directory,
+    history,
+    identity,
+    inbox,
+    inspection,
+    jobs,
+    notices,
+    paper_templates,
+    papers,
+    people,
+    standing,
+    stopped,
+)
 from engine.checker import BUDGET
 from engine.checker.proving import Prove, Prover, unproven
 from engine.clock import Clock, SystemClock, civil_day
 from engine.definitions import Definition, Definitions
 from engine.errors import CaseNotFound, Finding, NotAllowed, OrganisationNotFound, PersonExists, TadachiError, TextTooLong, UnknownSeat
 from engine.model import case_file, draft, notice, person, storable, task_read
+from engine.offices import Offices
 from engine.organisation import Organisation
 from engine.schema import migrate
 from engine.settings import Settings
@@ -43,11 +59,6 @@ log = logging.getLogger(__name__)
 MAX_DRAFT = 200_000  # characters of JSON
 
 
-def load_organisations(folder: Path) -> dict[str, Organisation]:
-    """Every office under a folder: each sub-folder with an organisation.toml; raises OrganisationBroken."""
-    return {place.name: organisation.load(place) for place in sorted(folder.iterdir()) if (place / "organisation.toml").is_file()}
-
-
 class Engine:
     """One installation: its database, clock, offices and mail.
 
@@ -67,7 +78,7 @@ class Engine:
     ) -> None:
         self.settings = settings
         self.clock: Clock = clock or SystemClock()
-        self.organisations: Mapping[str, Organisation] = load_organisations(settings.bpmn)
+        self.organisations = Offices(settings.bpmn)
         self.sender: notices.Sender = sender or (notices.SmtpSender(settings.mail) if settings.mail else notices.KeptSender())
         self.definitions = Definitions(self.organisations, settings.bpmn / "common")
         self.prove: Prove = prove or Prover(settings.proofs)
@@ -108,6 +119,7 @@ class Engine:
 
     def work_on(self, connection: sa.Connection, by: str, seat: str | None = None) -> Work:
         """A unit of work within a transaction the caller holds (the worker's)."""
+        self.organisations.refresh(connection, self.clock.now())
         return Work(connection, self.definitions, self.organisations, by=by, seat=seat, now=self.clock.now(), host=self.settings.host)
 
     @contextmanager
@@ -164,10 +176,8 @@ class Engine:
         """Who is looking, with every seat held today; raises PersonNotFound."""
         now = self.clock.now()
         with self.reading() as connection:
-            someone, held = people.find_with_seats(connection, person_id, civil_day(now))
-        office = self.organisations[someone.organisation]
-        seats = people.shown(held, {seat: office.seat_name(seat) for seat, *_ in held})
-        return Viewer(someone.id, someone.name, someone.organisation, seats, now)
+            self.organisations.refresh(connection, now)
+            return standing.viewer_of(connection, self.organisations, person_id, now)
 
     def sign_in(self, person_id: str, password: str) -> str:
         """Check a password; returns the person id. Raises SignInRefused or Locked, without saying whether the id exists."""
@@ -183,6 +193,44 @@ class Engine:
         if refused is not None:
             raise refused
         return person_id
+
+    # identities kept outside: see engine/identity.py and engine/directory.py
+
+    def sign_in_by(self, source: str, subject: str, *, as_id: bool = False) -> str:
+        """The person a sign-in source vouches for (`as_id`: by person id); recorded. Raises IdentityUnknown, AccountEnded."""
+        now = self.clock.now()
+        with self.writing() as connection:
+            found = identity.recognise(connection, source, subject, civil_day(now), as_id=as_id)
+            office = found.organisation or (next(iter(self.organisations)) if len(self.organisations) == 1 else None)
+            if office is not None:
+                identity.record(connection, office, source, subject, found, now)
+        if found.refused is not None:
+            raise found.refused
+        return found.person
+
+    def link_identity(self, person_id: str, source: str, subject: str, by: str) -> None:
+        """Let an outside identity stand for a person; raises IdentityInvalid, IdentityTaken, PersonNotFound."""
+        with self.writing() as connection:
+            identity.link(connection, person_id, source, subject, self.clock.now(), by)
+
+    def unlink_identity(self, source: str, subject: str, by: str) -> str:
+        """Let an outside identity stand for nobody; returns whose it was. Raises IdentityNotFound."""
+        with self.writing() as connection:
+            return identity.unlink(connection, source, subject, self.clock.now(), by)
+
+    def links_of(self, person_id: str) -> tuple[identity.Link, ...]:
+        """The outside identities that stand for a person."""
+        with self.reading() as connection:
+            return identity.links_of(connection, person_id)
+
+    def sync_people(
+        self, organisation_id: str, source: directory.Directory, by: str, *, dry_run: bool = False, force: bool = False
+    ) -> directory.SyncPlan:
+        """Take over an office's people from a directory, all or nothing; see `engine.directory.sync`."""
+        office, now = self.organisation(organisation_id), self.clock.now()
+        found = tuple(source.people())  # takes its time: no transaction is open meanwhile
+        with self.reading() if dry_run else self.writing() as connection:
+            return directory.sync(connection, office.id, found, now, by, dry_run=dry_run, force=force)
 
     def open_session(self, person_id: str) -> str:
         """A new session's token for the cookie; those who approve are signed out sooner when idle (`[session]` in rules.toml)."""
@@ -217,7 +265,7 @@ class Engine:
     def change_password(self, person_id: str, old: str, new: str) -> None:
         """Replace one's own password; raises FormInvalid."""
         with self.writing() as connection:
-            office = self.organisations[people.find(connection, person_id).organisation]
+            office = self.organisations[people.find(connection, person_id, civil_day(self.clock.now())).organisation]
             accounts.change_password(connection, person_id, old, new, office.rules.password)
 
     def people_of(self, organisation_id: str) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
@@ -490,7 +538,7 @@ class Engine:
     def appoint(self, person_id: str, seat: str, *, kind: str = "main", since: date | None = None, until: date | None = None) -> None:
         """Record that a person holds a seat from a day (today when left out); raises UnknownSeat, PersonNotFound."""
         with self.writing() as connection:
-            office = self.organisations[people.find(connection, person_id).organisation]
+            office = self.organisations[people.find(connection, person_id, civil_day(self.clock.now())).organisation]
             self._appoint(connection, office, person_id, seat, kind, since or civil_day(self.clock.now()), until)
 
     def _appoint(

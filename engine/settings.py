@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from engine import source_settings
+from engine.source_settings import LdapSettings, OpenIdSettings
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -23,7 +26,8 @@ class Settings:
     """Settings of one installation.
 
     `database` is a SQLAlchemy URL; `bpmn` the folder of office folders; `mail` an SMTP URL or empty (mails stay in the outbox);
-    `base_url` the address officials open, used in mails; `proofs` the folder where proofs of diagrams are remembered, None for nowhere.
+    `base_url` the address officials open, used in mails; `proofs` the folder where proofs of diagrams are remembered, None for nowhere;
+    `open_id` a sign-in service, `local_passwords` whether passwords kept here sign in, `ldap` the directory people are taken from.
     """
 
     database: str = "sqlite:///var/tadachi.sqlite"
@@ -34,6 +38,9 @@ class Settings:
     secret_file: Path = Path("var/secret")
     demo: bool = False
     proofs: Path | None = field(default_factory=lambda: _proofs(os.environ))
+    open_id: OpenIdSettings | None = None
+    local_passwords: bool = True
+    ldap: LdapSettings | None = None
 
     @property
     def host(self) -> str:
@@ -42,9 +49,11 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
-        """Read TADACHI_DATABASE, _BPMN, _SMTP, _MAIL_FROM, _URL, _SECRET_FILE, _DEMO and _PROOFS (empty: proofs are not remembered)."""
+        """Read TADACHI_DATABASE, _BPMN, _SMTP, _MAIL_FROM, _URL, _SECRET_FILE, _DEMO and _PROOFS (empty: proofs are not remembered), _LOCAL_PASSWORDS,
+        and _OIDC_* and _LDAP_* (`engine.source_settings`); raises SettingsBroken."""
         found = os.environ if environment is None else environment
         base = cls()
+        open_id = source_settings.open_id(found)
         return cls(
             database=found.get("TADACHI_DATABASE", base.database),
             bpmn=Path(found["TADACHI_BPMN"]) if "TADACHI_BPMN" in found else base.bpmn,
@@ -54,4 +63,7 @@ class Settings:
             secret_file=Path(found.get("TADACHI_SECRET_FILE", str(base.secret_file))),
             demo=found.get("TADACHI_DEMO", "") == "1",
             proofs=_proofs(found),
+            open_id=open_id,
+            local_passwords=source_settings.local_passwords(found, open_id),
+            ldap=source_settings.ldap(found),
         )

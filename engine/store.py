@@ -461,7 +461,7 @@ class Writer:
         if not told:
             return []
         seats = {seat for item in told for seat in item.seats}
-        holders = people.holders(self._connection, case.row["organisation"], seats, civil_day(self._now))
+        holders = people.holders(self._connection, case.organisation, seats, civil_day(self._now), case.row["process_id"])
         return notices.write(self._connection, case.row["organisation"], case.id, told, holders, self._now, self._host, skip=self._actor)
 
 

@@ -5,38 +5,87 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cached_property
 from typing import Any
 
 
 @dataclass(frozen=True)
 class SeatHeld:
-    """A seat a person may act from today. `kind` is main, concurrent, acting or deputy."""
+    """A seat a person may act from today, and why.
+
+    Attributes:
+        kind: main, concurrent, joint, caretaker, acting (holdings); substitute (代理), decision (代決); person; in_turn (次順位).
+        principal: whom a substitute or a 代決者 stands in for; empty for one's own.
+        basis: the rule or order under which one stands in.
+        process: the only procedure that a substitute stands in for; empty: all.
+        held: the seat held, when `seat` belongs to a unit whose place that one's has taken.
+    """
 
     seat: str
     name: str
     kind: str
     since: date
     until: date | None
+    principal: str = ""
+    principal_name: str = ""
+    basis: str = ""
+    process: str = ""
+    held: str = ""
+
+    @property
+    def own(self) -> bool:
+        """Whether the seat is held, and not answered for somebody else."""
+        return not self.principal
 
 
 @dataclass(frozen=True)
 class Viewer:
-    """Who is looking: the person and every seat held on the Japanese day of `at`."""
+    """Who is looking: the person and every seat to act from on the Japanese day of `at`.
+
+    Attributes:
+        barred: open steps that this person is kept from (the case is about him, or what he did must be another's).
+        barred_cases: cases that name this person: no seat shows them to him.
+        in_turn: open steps that came to this person because everyone before is kept from them: task id -> (case id, own seat).
+    """
 
     person: str
     name: str
     organisation: str
     seats: tuple[SeatHeld, ...]
     at: datetime
+    barred: frozenset[int] = frozenset()
+    barred_cases: frozenset[int] = frozenset()
+    in_turn: Mapping[int, tuple[int, str]] = field(default_factory=dict)
 
     @property
+    def own_key(self) -> str:
+        """The seat that belongs to the person."""
+        return f"person:{self.person}"
+
+    @cached_property
     def keys(self) -> tuple[str, ...]:
-        """Seat keys, the person's own (`person:ID`) included; all visibility is computed from these."""
-        return (*(held.seat for held in self.seats), f"person:{self.person}")
+        """Seat keys without any limit, the person's own (`person:ID`) included."""
+        free = (held.seat for held in self.seats if not held.process and held.kind != "decision")
+        return (*dict.fromkeys(free), self.own_key)
+
+    @cached_property
+    def limited(self) -> tuple[tuple[str, str], ...]:
+        """(procedure, seat) of what the person stands in for in one procedure only."""
+        return tuple((held.process, held.seat) for held in self.seats if held.process and held.kind == "substitute")
+
+    @cached_property
+    def decides(self) -> tuple[tuple[str, str], ...]:
+        """(procedure or empty, seat) whose final decision the person may take today (代決)."""
+        return tuple((held.process, held.seat) for held in self.seats if held.kind == "decision")
+
+    @cached_property
+    def own_seats(self) -> tuple[SeatHeld, ...]:
+        """The seats the person holds."""
+        return tuple(held for held in self.seats if held.own)
 
     def has_role(self, *roles: str) -> bool:
-        """Whether one of the seats is of one of these roles."""
-        return any(held.seat.split("@")[0] in roles for held in self.seats)
+        """Whether one of the seats held is of one of these roles. Standing in for somebody gives no such part."""
+        return any(held.seat.split("@")[0] in roles for held in self.own_seats)
 
 
 @dataclass(frozen=True)

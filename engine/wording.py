@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.forms import japanese_day
+from engine.views import SeatHeld
 
 #: history tag -> sentence; {names} are filled from the row's data.
 EVENTS: Mapping[str, str] = {
@@ -59,6 +60,33 @@ VERBS: Mapping[str, str] = {
     "merge": "統合",
     "retry": "再実行",
 }
+
+
+def standing_text(held: SeatHeld) -> str:
+    """As what somebody may act, in one sentence: since when, how, for whom, under which rule."""
+    since = japanese_day(held.since.isoformat())
+    basis = f"（根拠：{held.basis}）" if held.basis else ""
+    if held.kind == "substitute":
+        return f"あなたは{since}から「{held.name}」の{held.principal_name}の代理に登録されています{basis}。"
+    if held.kind == "decision":
+        return f"あなたは{since}から「{held.name}」の{held.principal_name}の代決者に登録されており、いまその人は不在です{basis}。"
+    if held.kind == "in_turn":
+        return f"担当の役の人がこの処理から外れているため、次の順位の「{held.name}」であるあなたに回っています。"
+    how = {"main": "", "concurrent": "（兼務）", "joint": "（併任）", "caretaker": "（事務取扱）", "acting": "（職務代理）"}[held.kind]
+    return f"あなたは{since}から「{held.name}」{how}の役にあります{basis}。"
+
+
+def acting_text(data: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    """How one came to act, as the record keeps it beside the seat; empty when plainly by holding it."""
+    told = data.get("acting")
+    if not isinstance(told, Mapping):
+        return ""
+    word = {"substitute": "代理", "decision": "代決", "in_turn": "次順位", "caretaker": "事務取扱", "acting": "職務代理"}.get(
+        str(told.get("kind")), ""
+    )
+    who = names.get(str(told.get("for", "")), "")
+    parts = [f"{who}の{word}" if who and word else word, f"根拠：{told['basis']}" if told.get("basis") else ""]
+    return "、".join(part for part in parts if part)
 
 
 class _Quiet(dict[str, Any]):

@@ -209,7 +209,7 @@ def person_add(person_id: str, organisation: str, name: str, email: str | None, 
 @person.command("appoint")
 @click.argument("person_id")
 @click.argument("seat")
-@click.option("--kind", type=click.Choice(["main", "concurrent", "acting", "deputy"]), default="main", show_default=True)
+@click.option("--kind", type=click.Choice(["main", "concurrent", "joint", "caretaker", "acting"]), default="main", show_default=True)
 @click.option("--since", callback=lambda c, p, v: _day(c, p, v) if v else None, help="いつから（省くと今日）。")
 @click.option("--until", callback=lambda c, p, v: _day(c, p, v) if v else None, help="いつまで（この日を含む）。")
 def person_appoint(person_id: str, seat: str, kind: str, since: date | None, until: date | None) -> None:

@@ -203,6 +203,8 @@ def _anything(field: FieldSpec) -> Any:
         return int(field.constraints.get("min", "1"))
     if field.type in ("date", "datetime"):
         return "@today" if field.type == "date" else "@now"
+    if field.type == "people":
+        return []
     return "@owning_unit" if field.type == "unit" else TEXT
 
 

@@ -215,7 +215,7 @@ def test_a_warning_reaches_somebody_when_no_step_is_open(world: World) -> None:
 
 
 def test_transfer_keeps_the_clock_and_moves_the_steps(both: World) -> None:
-    both.appoint("second", MANAGER, kind="deputy")
+    both.appoint("second", MANAGER, kind="acting")
     case_id = both.start("clock", duty="yes", report_days=30)
     with both.acting(MANAGER) as work:
         work.claim(both.task(case_id, "prepare")["id"])

@@ -60,7 +60,7 @@ class Sent:
 
 
 def test_a_step_is_told_to_everyone_behind_its_seat_once(both: World) -> None:
-    both.appoint("deputy", MANAGER, kind="deputy")
+    both.appoint("deputy", MANAGER, kind="acting")
     both.appoint("both-posts", MANAGER)
     both.appoint("both-posts", MANAGER, kind="concurrent")
     case_id = both.start("approval")
@@ -220,7 +220,7 @@ def test_a_server_that_is_down_loses_nothing(mailing: tuple[World, SmtpServer]) 
 
 def test_a_refused_address_is_tried_again_and_then_kept_as_a_dead_letter(mailing: tuple[World, SmtpServer]) -> None:
     world, server = mailing
-    world.appoint("deputy", MANAGER, kind="deputy")
+    world.appoint("deputy", MANAGER, kind="acting")
     server.refuse("550 5.1.1 no such mailbox", "deputy@example.go.jp")
     world.start("cycle")
     world.run()
@@ -252,7 +252,7 @@ def test_a_server_that_hangs_after_the_data_gets_the_same_message_id_again(maili
 def test_a_server_that_does_not_answer_costs_one_timeout_a_batch(world: World) -> None:
     sent = Sent(world)
     for number in range(DELIVERIES_AT_ONCE - 1):
-        world.appoint(f"deputy{number}", MANAGER, kind="deputy")
+        world.appoint(f"deputy{number}", MANAGER, kind="acting")
     sent.error = TimeoutError("timed out")
     world.start("approval")
     world.run()
@@ -265,7 +265,7 @@ def test_a_server_that_does_not_answer_costs_one_timeout_a_batch(world: World) -
 
 def test_an_address_no_header_can_hold_does_not_stop_the_worker(world: World) -> None:
     sent = Sent(world)
-    world.appoint("bad", MANAGER, kind="deputy")
+    world.appoint("bad", MANAGER, kind="acting")
     with world.engine.writing() as connection:
         connection.execute(person.update().where(person.c.id == "bad").values(email="a@b\r\nBcc: everyone@example.com"))
     world.start("approval")

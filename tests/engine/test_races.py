@@ -16,7 +16,7 @@ LEAST = 12
 
 def crowd(world: World, count: int, seat: str = MANAGER) -> list[str]:
     """Several people in one seat."""
-    return [world.appoint(f"person{number}", seat, kind="deputy") for number in range(count)]
+    return [world.appoint(f"person{number}", seat, kind="acting") for number in range(count)]
 
 
 def test_of_two_simultaneous_completions_one_wins_and_the_other_is_told_who_was_faster(both: World) -> None:

@@ -382,7 +382,7 @@ def test_the_remaining_kinds(world: World, case: int) -> None:
     right = world.task(both, "right")["id"]
     refused(world, StaleVersion, doing(world, world.person(DIVISION), None, "complete", right, {"amount": 1}, version=1))
     world.complete(case, "review", opinion="よい")
-    world.appoint("protection_manager.a", DIVISION, kind="deputy")
+    world.appoint("protection_manager.a", DIVISION, kind="acting")
     approve = world.task(case, "approve")["id"]
     refused(world, SamePerson, doing(world, "protection_manager.a", DIVISION, "complete", approve, {"verdict": "granted"}), rows=2)
     clock = world.start("clock", duty="yes", report_days=30)

@@ -250,7 +250,7 @@ def test_the_cost_of_sending_back_does_not_grow(world: World) -> None:
 # ---------------------------------------------------------------- separation of duties
 
 
-@pytest.mark.parametrize("kind", ["concurrent", "deputy", "acting"])
+@pytest.mark.parametrize("kind", ["concurrent", "joint", "caretaker", "acting"])
 def test_the_reviewer_cannot_approve_through_any_other_post(world: World, kind: str) -> None:
     world.appoint("protection_manager.a", DIVISION, kind=kind)
     case_id = world.start("approval")
@@ -263,7 +263,7 @@ def test_the_reviewer_cannot_approve_through_any_other_post(world: World, kind: 
 
 
 def test_the_applicant_cannot_approve(world: World) -> None:
-    world.appoint("staff.a", DIVISION, kind="deputy")
+    world.appoint("staff.a", DIVISION, kind="acting")
     case_id = world.start("approval")
     world.complete(case_id, "review", opinion="よい")
     with pytest.raises(SamePerson, match="申請"), world.engine.work(by="staff.a", seat=DIVISION) as work:
@@ -410,7 +410,7 @@ def test_a_personnel_order_moves_the_inbox_at_midnight_without_touching_a_case(b
 
 
 def test_a_deputy_acts_from_the_same_seat_under_the_own_name(world: World) -> None:
-    world.appoint("deputy", MANAGER, kind="deputy", since=date(2026, 11, 16), until=date(2026, 11, 16))
+    world.appoint("deputy", MANAGER, kind="acting", since=date(2026, 11, 16), until=date(2026, 11, 16))
     case_id = world.start("approval")
     with world.engine.work(by="deputy") as work:
         work.complete(world.task(case_id, "review")["id"], {"opinion": "代理で確認"})

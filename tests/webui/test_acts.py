@@ -210,7 +210,7 @@ def test_an_action_is_only_for_its_seats(world: World, people: SignIn, post: Pos
 
 def test_with_several_seats_one_chooses_from_which_to_act(world: World, people: SignIn, post: Post) -> None:
     world.appoint("protection_manager.a", DIVISION, kind="concurrent")
-    world.appoint("protection_manager.a", OTHER_MANAGER, kind="deputy")
+    world.appoint("protection_manager.a", OTHER_MANAGER, kind="acting")
     case_id = world.start("clock")
     both, path = people(MANAGER), f"/cases/{case_id}/actions/amend"
     offered = re.findall(r'type="radio" name="_seat" value="([^"]+)"', both.get(path).text)
@@ -287,7 +287,7 @@ def test_a_wrong_seat_is_told_so_or_sees_nothing(world: World, people: SignIn, p
 
 
 def test_who_was_faster_is_named(world: World, people: SignIn, post: Post) -> None:
-    world.appoint("deputy", MANAGER, kind="deputy")
+    world.appoint("deputy", MANAGER, kind="acting")
     by = people
     with world.engine.writing() as connection:
         table = metadata.tables["person"]

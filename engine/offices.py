@@ -1,0 +1,73 @@
+"""The offices of an installation: their folders, with the units laid over them that approved orders of reorganisation end and begin."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import sqlalchemy as sa
+
+from engine import organisation
+from engine.model import unit_change
+from engine.organisation import Organisation, Unit, amended
+
+#: Orders take effect at a coming midnight: what another process approved need not be known in the same second.
+READ_AGAIN_AFTER = timedelta(minutes=1)
+
+
+def load_organisations(folder: Path) -> dict[str, Organisation]:
+    """Every office under a folder: each sub-folder with an organisation.toml; raises OrganisationBroken."""
+    return {place.name: organisation.load(place) for place in sorted(folder.iterdir()) if (place / "organisation.toml").is_file()}
+
+
+class Offices(Mapping[str, Organisation]):
+    """Offices by id, as they are known now."""
+
+    def __init__(self, folder: Path) -> None:
+        self._loaded = load_organisations(folder)
+        self._known = dict(self._loaded)
+        self._changes = 0
+        self._read_at: datetime | None = None
+
+    def __getitem__(self, office: str) -> Organisation:
+        return self._known[office]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def refresh(self, connection: sa.Connection, now: datetime, *, at_once: bool = False) -> None:
+        """Read the changes of units again when that was long ago."""
+        if not at_once and self._read_at is not None and timedelta(0) <= now - self._read_at < READ_AGAIN_AFTER:
+            return
+        self._read_at = now
+        rows = connection.execute(sa.select(unit_change).order_by(unit_change.c.id)).mappings().all()
+        if len(rows) == self._changes and not at_once:
+            return
+        self._changes = len(rows)
+        self._known = {
+            office.id: with_changes(office, [row for row in rows if row["organisation"] == office.id]) for office in self._loaded.values()
+        }
+
+
+def with_changes(office: Organisation, rows: list[Any]) -> Organisation:
+    """The office with rows of `unit_change` laid over it."""
+    if not rows:
+        return office
+    ends = {row["unit"]: (row["effective_on"], row["successor"]) for row in rows if not row["begins"]}
+    begins = [unit_from(json.loads(row["begins"]), row["effective_on"]) for row in rows if row["begins"]]
+    return amended(office, ends, begins)
+
+
+def unit_from(told: Mapping[str, Any], first_day: date) -> Unit:
+    """A unit as an order describes it."""
+    return Unit(
+        id=told["id"], name=told["name"], parent=told["parent"], kind=told["kind"], order=int(told["order"]), valid_from=first_day, valid_to=None,
+        seats=tuple(told["seats"]), posts=MappingProxyType(dict(told.get("posts", {}))),
+    )  # fmt: skip

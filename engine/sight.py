@@ -1,0 +1,50 @@
+"""What a viewer may act on and what he may see, as conditions inside queries; nothing else decides either."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from engine.model import case_file, case_seat, task
+from engine.views import Viewer
+
+
+def tasks_of(viewer: Viewer) -> sa.ColumnElement[bool]:
+    """Open tasks that the viewer may do today."""
+    mine: list[sa.ColumnElement[bool]] = [task.c.seat.in_(viewer.keys)]
+    mine += [sa.and_(task.c.process_id == process, task.c.seat == seat) for process, seat in viewer.limited]
+    mine += [sa.and_(task.c.final, task.c.seat == seat, _of(task.c.process_id, process)) for process, seat in viewer.decides]
+    if viewer.in_turn:
+        mine.append(task.c.id.in_(sorted(viewer.in_turn)))
+    wanted = [task.c.state == "open", task.c.organisation == viewer.organisation, sa.or_(*mine) if len(mine) > 1 else mine[0]]
+    if viewer.barred:
+        wanted.append(task.c.id.not_in(sorted(viewer.barred)))
+    return sa.and_(*wanted)
+
+
+def cases_of(viewer: Viewer) -> sa.ColumnElement[bool]:
+    """Cases that the viewer may see: through a seat, or because he acted in them himself."""
+    sees = [_seen_from(viewer, list(viewer.keys))]
+    sees += [sa.and_(case_file.c.process_id == process, _seen_from(viewer, [seat])) for process, seat in viewer.limited]
+    sees += [
+        sa.and_(
+            _of(case_file.c.process_id, process),
+            sa.exists().where(task.c.case_id == case_file.c.id, task.c.state == "open", task.c.final, task.c.seat == seat),
+        )
+        for process, seat in viewer.decides
+    ]
+    if viewer.in_turn:
+        sees.append(case_file.c.id.in_(sorted({case for case, _ in viewer.in_turn.values()})))
+    wanted = [case_file.c.organisation == viewer.organisation, sa.or_(*sees) if len(sees) > 1 else sees[0]]
+    if viewer.barred_cases:  # the case is about him: what he did himself he still sees, nothing by his posts
+        wanted.append(sa.or_(case_file.c.id.not_in(sorted(viewer.barred_cases)), _seen_from(viewer, [viewer.own_key])))
+    return sa.and_(*wanted)
+
+
+def _seen_from(viewer: Viewer, seats: list[str]) -> sa.ColumnElement[bool]:
+    return sa.exists().where(
+        case_seat.c.case_id == case_file.c.id, case_seat.c.organisation == viewer.organisation, case_seat.c.seat.in_(seats)
+    )
+
+
+def _of(column: sa.ColumnElement[str], process: str) -> sa.ColumnElement[bool]:
+    return column == process if process else sa.true()

@@ -1,0 +1,160 @@
+"""What the system itself does to a case: timers, reminders and warnings, and work that failed and is tried again."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from engine import history, people, stopped, tokens
+from engine.errors import CaseClosed, ClosingNotReady, NotStopped, TriedMeanwhile
+from engine.model import Row, case_file, job, task
+from engine.moves import reason_of
+from engine.notices import Told
+from engine.store import Writer, timer_job, work_entry
+from engine.tokens import ServiceFailed
+from engine.unit_of_work import UnitOfWork, changes
+
+
+class SystemVerbs(UnitOfWork):
+    """The verbs of the worker and of an administrator who lets failed work be tried again."""
+
+    # ---------------------------------------------------------------- work that failed
+
+    def retry(self, job_id: int, attempts: int | None = None) -> bool:
+        """Try a stopped step again now, as an administrator of its office, who need not see the case; whether it goes on.
+
+        Args:
+            attempts: how often it had been tried when the actor looked: whoever presses twice tries once.
+
+        Raises:
+            NotAllowed, NotStopped, TriedMeanwhile.
+        """
+        self._attempting("retry", job=job_id)
+        held = None
+        ours = [job.c.id == job_id, job.c.kind == stopped.KIND]
+        if self.person != people.SYSTEM:
+            held = self._standing_among(stopped.administrators(self.organisation, self._now), "")
+            ours.append(case_file.c.organisation == self.organisation_id)
+        # The case first, then the job, read after the lock: the order every act takes.
+        locked = sa.select(case_file.c.id).join(job, job.c.case_id == case_file.c.id).where(*ours).with_for_update(of=case_file)
+        if self._connection.scalar(locked) is None:
+            raise NotStopped(job=job_id)
+        row = self._connection.execute(sa.select(job).where(job.c.id == job_id)).mappings().first()
+        if row is None:
+            raise NotStopped(job=job_id)
+        if attempts is not None and attempts != row["attempts"]:
+            raise TriedMeanwhile(job=job_id)
+        self._connection.execute(job.delete().where(job.c.id == job_id))
+        return self.try_again(row, self._entry("service.retried", None, {"name": json.loads(row["payload"])["step"]}, held))
+
+    def try_again(self, row: Row, asked: history.Entry | None = None) -> bool:
+        """Try the failed work of a job that the caller has taken away, as the system; whether it is done.
+
+        All of it or nothing: when the work, or what follows it in the diagram, fails again, the case is as it was, but for the record
+        of the try, and the job is back, due later.
+
+        Args:
+            asked: the record of who asked for it; None when it was due.
+        """
+        before = [asked] if asked else []
+        try:
+            with self._connection.begin_nested():
+                self._carry_out(row, before)
+            return True
+        except (CaseClosed, sa.exc.SQLAlchemyError):
+            raise
+        except ClosingNotReady:  # which duties is the case's own affair
+            reason = "未了の義務があるため、終結できません。"
+        except Exception as error:
+            reason = reason_of(error, self._take_up(row["case_id"]).facts)
+        case = self._take_up(row["case_id"])
+        wait = next(one for one in case.waits() if stopped.key_of(one.key) == row["key"])
+        later = stopped.next_row(row, reason, self._now, by_hand=asked is not None)
+        self._connection.execute(job.insert().values(later))
+        case.entries += before
+        case.entries.append(
+            work_entry("service.failed", self._now, case, wait.node, wait.local, attempt=later["attempts"], error=reason),
+        )
+        if later["run_at"] is None:  # once: a notice is unique by its cause
+            step = json.loads(row["payload"])["step"]
+            case.told.append(stopped.warning(case.id, row["key"], step, case.organisation, self._now))
+        self._system_writer.touch(case)
+        return False
+
+    def _carry_out(self, row: Row, before: list[history.Entry]) -> None:
+        """One more try at failed work, with all that follows when it is done."""
+        case = self._take_up(row["case_id"])
+        wait = next((one for one in case.waits() if one.kind == "service" and stopped.key_of(one.key) == row["key"]), None)
+        if wait is None:
+            return
+        move = case.move(self._now, acting=True)
+        step = move.retry(case.marking, wait)
+        waits = tokens.waiting(case.definition.net, step.marking)
+        if any(one.key == wait.key for one in waits):
+            failure = move.failure(wait)
+            raise ServiceFailed(failure.reason if failure else "")
+        if not waits and step.marking.ended is not None:
+            # Whoever did the last step could not be asked: whether the case would end was not known then.
+            self._check_duties(case, move, case.definition.net.start)
+        case.ran = wait.key
+        data: dict[str, Any] = {"attempt": row["attempts"] + 1, "facts": changes(case.facts, move.facts)}
+        if move.thrown is not None:
+            data["code"] = move.thrown
+        tag = "service.passed" if move.thrown is None else "service.errored"
+        case.entries += [*before, work_entry(tag, self._now, case, wait.node, wait.local, **data)]
+        self._save(case, move, step.marking, self._system_writer)
+
+    @property
+    def _system_writer(self) -> Writer:
+        """Writes what the system did, whoever asked for it: nobody is left out when people are told."""
+        return Writer(self._connection, self._now, people.SYSTEM, self._host)
+
+    # ---------------------------------------------------------------- what the worker does
+
+    def fire_timer(self, case_id: int, wait_key: str, due: datetime) -> bool:
+        """Let a due timer happen; False when the case no longer waits for it."""
+        case = self._case(case_id)
+        wait = next((one for one in case.waits() if one.kind == "timer" and one.key == wait_key), None)
+        if wait is None:
+            return False
+        move = case.move(self._now, acting=True)
+        step = move.fire(case.marking, wait)
+        entry = history.Entry(
+            "timer.fired", self._now, people.SYSTEM, None, wait.node.id, None, wait.node.properties.get("clause"), case.definition.id,
+            {"name": wait.node.name, "facts": changes(case.facts, move.facts)},
+        )  # fmt: skip
+        case.entries.append(entry)
+        self._save(case, move, step.marking)
+        still = next(
+            (one for one in tokens.waiting(case.definition.net, step.marking) if one.kind == "timer" and one.key == wait_key), None
+        )
+        if still is not None:  # a cycle: the next round counts from when this one was due, not from when a worker came by
+            again = timer_job(case_id, still, move, due, again=True)
+            if again is not None:
+                self._connection.execute(job.insert().values(again))
+        return True
+
+    def tell(self, case_id: int, told: Told, entry: tuple[str, dict[str, Any]] | None = None) -> None:
+        """Write notices that time causes (reminders, warnings), with a history row when the record should show it."""
+        case = self._case(case_id, closed=True)
+        case.told.append(told)
+        if entry is not None:
+            tag, data = entry
+            case.entries.append(history.Entry(tag, self._now, people.SYSTEM, None, None, told.task_id, None, case.definition.id, data))
+        self._writer.touch(case)
+
+    def open_task_row(self, task_id: int) -> Row | None:
+        """The task while it is open, for reminders."""
+        return self._connection.execute(sa.select(task).where(task.c.id == task_id, task.c.state == "open")).mappings().first()
+
+    def seats_to_warn(self, case_id: int) -> tuple[str, ...]:
+        """Seats of every open task of a case; when it only waits, those that acted on it and the reporter: a warning never reaches nobody."""
+        seats = sa.select(task.c.seat).where(task.c.case_id == case_id).distinct().order_by(task.c.seat)
+        found = tuple(self._connection.scalars(seats.where(task.c.state == "open")))
+        if found:
+            return found
+        reporter = self._connection.scalar(sa.select(case_file.c.reporter).where(case_file.c.id == case_id))
+        return (*self._connection.scalars(seats.where(task.c.state == "done")), f"person:{reporter}")
