@@ -10,12 +10,25 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from engine import access, foresight, forms, obligations, paper_templates, papers, people, stopped, wording
+from engine import access, foresight, forms, lookup, obligations, paper_templates, papers, people, referral_list, stopped, wording
 from engine.clock import civil_day
 from engine.errors import AttachmentNotFound, CaseNotFound, NotFound, ProcessNotFound, TaskNotFound
 from engine.expressions import compile_expression
 from engine.inbox import GetDefinition, head_columns, head_shown, open_steps, row_shown, task_source
-from engine.model import FAR_FUTURE, Row, attachment, case_file, case_link, case_seat, draft, history, statutory_clock, task, task_read
+from engine.model import (
+    FAR_FUTURE,
+    Row,
+    attachment,
+    case_file,
+    case_link,
+    case_seat,
+    draft,
+    history,
+    referral,
+    statutory_clock,
+    task,
+    task_read,
+)
 from engine.moves import Move, armed, ends_case, send_back_targets
 from engine.net import FieldSpec, Kind, Net, Node
 from engine.organisation import PERSON, Organisation
@@ -37,12 +50,15 @@ from engine.views import (
     FactChange,
     FactShown,
     FieldShown,
+    FollowUp,
     PaperOffered,
+    ReferralShown,
     SeatHeld,
     StartForm,
     StepShown,
     TaskPage,
     Viewer,
+    Why,
 )
 
 #: How the clause table writes that a clause names no urgency; not a word to show.
@@ -122,6 +138,7 @@ class CaseReader:
             can_merge=bool(merge_seats),
             seats=self._seeing_seats(case),
             merge_seats=merge_seats,
+            referrals=self.referrals(case_id),
             stopped=stopped.of_case(self._connection, case_id),
         )
 
@@ -170,7 +187,9 @@ class CaseReader:
         query = sa.select(history).where(history.c.case_id.in_([case.id, *merged]))
         query = query.order_by(history.c.at.desc(), history.c.id.desc()).limit(newest)
         rows = self._connection.execute(query).mappings().all()[::-1]
-        names = people.names(self._connection, {row["person"] for row in rows})
+        told = [json.loads(row["data"]) for row in rows]
+        others = {told.get("acting", {}).get("for") for told in told} | {told.get("person") for told in told}
+        names = people.names(self._connection, {row["person"] for row in rows} | {str(one) for one in others if one})
         specs = {spec.id: spec for node in case.definition.net.nodes for spec in node.form}
         return tuple(self._event(row, names, specs, case) for row in rows)
 
@@ -189,7 +208,7 @@ class CaseReader:
         return Event(
             at=row["at"],
             tag=row["tag"],
-            text=wording.event_text(row["tag"], data),
+            text=wording.event_text(row["tag"], {**data, "person_name": names.get(str(data.get("person")), "")}),
             person_name=names.get(row["person"], row["person"]),
             seat_name=self._organisation.seat_name(row["seat"]) if row["seat"] else "",
             clause="、".join(citations),
@@ -197,6 +216,7 @@ class CaseReader:
             changes=tuple(changed),
             refused=row["tag"] == "attempt.refused",
             case_id=None if row["case_id"] == case.id else row["case_id"],
+            acting=wording.acting_text(data, names),
         )
 
     def _moments(self, case: OpenCase) -> tuple[tuple[str, datetime | None], ...]:
@@ -406,6 +426,7 @@ class CaseReader:
         known = self._prefill(case, node, local)
         move = self._move(case)
         fields = self._fields(node, {**known, **typed}, errors)
+        buttons = self._buttons(case, wait, node, typed) if wait and acting else ()
         page = TaskPage(
             row=shown,
             case=head,
@@ -413,7 +434,7 @@ class CaseReader:
             documentation=node.documentation,
             clauses=self.clauses(node),
             fields=fields,
-            buttons=self._buttons(case, wait, node, typed) if wait and acting else (),
+            buttons=buttons,
             send_back_targets=tuple((target.element, target.name) for target in send_back_targets(definition.net, node))
             if wait and acting
             else (),
@@ -434,8 +455,55 @@ class CaseReader:
                 "index": local.get("loop_index"),
                 "suggestion": suggestion(move, node),
             },
+            following=self._following(case, node, buttons, errors),
+            can_pull_up=row["state"] == "open" and "passed_over" in node.properties and self._is_above(case, row["seat"]),
+            referrals=self.referrals(case.id),
         )
         return page
+
+    def why(self, task_id: int) -> Why:
+        """Why a task is somebody's and why not the viewer's; raises TaskNotFound."""
+        row = self._connection.execute(
+            sa.select(task).join(case_file, case_file.c.id == task.c.case_id).where(task.c.id == task_id, cases_of(self._viewer))
+        ).mappings().first()  # fmt: skip
+        if row is None:
+            raise TaskNotFound(task=task_id)
+        case, _ = self.load(row["case_id"])
+        return lookup.explain(self._connection, self._viewer, case, row)
+
+    def referrals(self, case_id: int) -> tuple[ReferralShown, ...]:
+        """What has been laid before whom in a case (the caller has checked that it is visible)."""
+        return referral_list.shown(self._connection, self._viewer, self._organisation, self._definition, referral.c.case_id == case_id)
+
+    def _is_above(self, case: OpenCase, seat: str) -> bool:
+        """Whether one of the viewer's seats is a rung above a seat."""
+        mine = {held.seat for held in self._viewer.seats if held.kind != "decision" and not held.process}
+        seen: set[str] = set()
+        above = self._organisation.next_seat(seat, civil_day(self._viewer.at))
+        while above is not None and above not in seen:
+            if above in mine:
+                return case.id not in self._viewer.barred_cases
+            seen.add(above)
+            above = self._organisation.next_seat(above, civil_day(self._viewer.at))
+        return False
+
+    def _following(self, case: OpenCase, node: Node, buttons: Sequence[Button], errors: Mapping[str, str] | None) -> tuple[FollowUp, ...]:
+        """The steps that a button would open for the viewer himself, by another seat of his: shown as one task, recorded as two."""
+        mine = {held.seat: held.name for held in self._viewer.own_seats}
+        opened = {one.node: one for button in buttons for one in button.consequences if one.seat in mine}
+        found = []
+        for node_id, one in opened.items():
+            after = case.definition.net.by_id[node_id]
+            apart = {*after.listed("not_same_person_as"), *node.listed("not_same_person_as")}
+            if after.multi is None and node_id != node.id and not apart & {after.element, node.element}:
+                wrong = {key.removeprefix(f"{node_id}."): text for key, text in (errors or {}).items() if key.startswith(f"{node_id}.")}
+                found.append(
+                    FollowUp(
+                        node_id, one.step, one.seat, mine[one.seat], after.documentation, self.clauses(after),
+                        self._fields(after, self._prefill(case, after, {}), wrong),
+                    )
+                )  # fmt: skip
+        return tuple(found)
 
     def _mentioned(self, node: Node, facts: Mapping[str, Any]) -> dict[str, Any]:
         """The facts that the form's own conditions read, for the page's script; no others leave the server."""

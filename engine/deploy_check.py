@@ -61,6 +61,7 @@ def _check(net: Net, decisions: Mapping[str, Decision], organisation: Organisati
                 "paper_unknown", f"書面「{node.properties['paper']}」はありません（{'、'.join(PAPER_IDS)}）。", node.id, node.source
             )
         yield from _check_names(net, node, organisation)
+        yield from _check_passed_over(node)
         for field in node.form:
             if field.id in derived:
                 yield Finding(
@@ -71,6 +72,34 @@ def _check(net: Net, decisions: Mapping[str, Decision], organisation: Organisati
                 yield Finding(
                     "derived_fact", f"「{name}」はエンジンか決定表が決める値なので、sets では変えられません。", node.id, node.source
                 )
+
+
+def _check_passed_over(node: Node) -> Iterator[Finding]:
+    """A review that may be passed over (後閲) must be answered in full without its reviewer, and must not be what the clause asks for.
+
+    Passing it over is then no more than completing it with these answers, which is what the checker proves.
+    """
+    if "passed_over" not in node.properties:
+        if "passed_over_when" in node.properties:
+            yield Finding("passed_over", "passed_over_when は、passed_over のある処理に書きます。", node.id, node.source)
+        return
+    parts = [] if node.properties["passed_over"] == "none" else node.listed("passed_over")
+    answered = {part.partition("=")[0].strip() for part in parts if "=" in part}
+    fields = {field.id: field for field in node.form}
+    for part in parts:
+        if part.partition("=")[0].strip() not in fields or "=" not in part:
+            yield Finding(
+                "passed_over", f"passed_over の「{part[:60]}」は、この処理の入力項目への「項目=値」ではありません。", node.id, node.source
+            )
+    for field in fields.values():
+        needed = "required" in field.constraints or "required_when" in field.constraints or field.properties.get("as_buttons") == "true"
+        if needed and field.id not in answered:
+            yield Finding("passed_over", f"後閲で先へ進むときの「{field.label}」の答えが passed_over にありません。", node.id, node.source)
+    if node.properties.get("records") != "none":
+        message = "後閲で先へ進められる処理は、条項の記録になりません。records を none にしてください。"
+        yield Finding("passed_over", message, node.id, node.source)
+    if node.properties.get("final") == "true" or node.multi is not None:
+        yield Finding("passed_over", "決裁や繰り返しの処理は、後閲にできません。", node.id, node.source)
 
 
 def _unknown(rule: str, message: str, name: str, names: Collection[str], node: Node) -> Finding:
@@ -274,11 +303,13 @@ def _expressions(net: Net, node: Node) -> Iterator[_Source]:
         ):
             if text:
                 yield _Source(name, text, local)
-    for name in ("offered_when", "suggestion"):
+    for name in ("offered_when", "suggestion", "passed_over_when"):
         if node.properties.get(name):
             yield _Source(name, node.properties[name])
-    for part in node.listed("sets"):
-        yield _Source("sets", part.partition("=")[2].strip())
+    for name in ("sets", "passed_over"):
+        for part in node.listed(name):
+            if "=" in part:
+                yield _Source(name, part.partition("=")[2].strip())
     for name, text in (("assignee", node.assignee), ("expression", node.expression)):
         if text:
             yield _Source(name, text)

@@ -60,6 +60,12 @@ class ProcessNotFound(NotFound):
     message = "手続「{process}」は登録されていないか、施行されていません。"
 
 
+class ReferralNotFound(NotFound):
+    """Nothing of this number has been laid before the person."""
+
+    message = "照会・回覧・後閲が見つかりません。"
+
+
 class AttachmentNotFound(NotFound):
     """No such attachment on a visible case."""
 
@@ -108,6 +114,12 @@ class ActionNotOffered(NotAllowed):
     message = "この案件では、いま「{action}」を行えません。"
 
 
+class NotAbove(NotAllowed):
+    """Only a rung above the reviewer may take the paper past him (引上げ)."""
+
+    message = "引上げは、この処理の担当の上位の役だけが行えます。"
+
+
 class WithdrawNotAllowed(NotAllowed):
     """The rule of the procedure does not allow withdrawing (any more)."""
 
@@ -154,6 +166,18 @@ class NotSendBack(Conflict):
     """The step does not allow sending back there."""
 
     message = "この処理から「{to}」へは差し戻せません。"
+
+
+class NotPassedOver(Conflict):
+    """The step is no review that may be passed over."""
+
+    message = "「{name}」は、後閲で先へ進められる処理ではありません。"
+
+
+class ReferralClosed(Conflict):
+    """The consultation, circulation or later review has been closed already."""
+
+    message = "この{kind}は、すでに終わっています。"
 
 
 class NotStopped(NotFound):
@@ -241,6 +265,12 @@ class AttachmentRefused(Invalid):
     """The file cannot be taken, and why."""
 
     message = "ファイル「{name}」を添付できません：{why}"
+
+
+class ReferralRefused(Invalid):
+    """Nobody to lay the case before, or one who may not see it."""
+
+    message = "{why}"
 
 
 class MergeRefused(Invalid):

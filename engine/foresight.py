@@ -53,5 +53,6 @@ def opened(case: OpenCase, move: Move, marking: Marking, holders: Holders) -> tu
         due, _ = task_due(wait.node, move, move.now)
         seat = seats[wait.key]
         name = move.organisation.seat_name(seat)
-        result.append(Consequence(step_name(wait.node, wait.local), name, tuple(behind.get(seat, ())), None if due == FAR_FUTURE else due))
+        when = None if due == FAR_FUTURE else due
+        result.append(Consequence(step_name(wait.node, wait.local), name, tuple(behind.get(seat, ())), when, node=wait.node.id, seat=seat))
     return tuple(result)

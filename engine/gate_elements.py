@@ -61,16 +61,16 @@ class ElementCheck(Check):
         if any(len(value) > self.limits.property_text for value in read.properties.values()):
             return  # told already, and not worth taking apart
         for name, value in read.properties.items():
-            if name == "offered_when" and value:
+            if name in ("offered_when", "passed_over_when") and value:
                 self.condition(value, element, name)
             elif name == "suggestion" and value:
                 self.expression(value, element, name)
-            elif name == "sets":
+            elif name == "sets" or (name == "passed_over" and value != "none"):
                 for part in listed(value):
                     fact, separator, source = part.partition("=")
                     if not separator or not usable(fact.strip()):
                         self.find(
-                            "sets", f"sets「{part[:60]}」は、「項目=値」の形ではありません。コンマで区切って並べてください。", element
+                            "sets", f"{name}「{part[:60]}」は、「項目=値」の形ではありません。コンマで区切って並べてください。", element
                         )
                     else:
                         self.expression(source.strip(), element, name)

@@ -91,9 +91,11 @@ _WITHIN: Mapping[str, frozenset[str]] = {
     "constraint": frozenset({"name", "config"}),
 }
 
-_STEP = frozenset(
-    {"clause", "records", "urgency", "deadline", "send_back_to", "not_same_person_as", "button", "sets", "suggestion", "paper", "moment"}
-)
+_STEP = frozenset("clause records urgency deadline send_back_to not_same_person_as button sets suggestion paper moment".split()) | {
+    "final",
+    "passed_over",
+    "passed_over_when",
+}
 _ACTION = frozenset(
     {
         "candidateGroups",
@@ -124,7 +126,7 @@ PROPERTIES: Mapping[str, frozenset[str]] = {
     "businessRuleTask": frozenset({"clause", "records", "sets"}),
     "intermediateThrowEvent": _WORK,
     "endEvent": _WORK,
-    "field": frozenset({"help", "shown_when", "as_buttons", "personal"}),
+    "field": frozenset({"help", "shown_when", "as_buttons", "personal", "named"}),
 }
 _ALL_PROPERTIES = frozenset().union(*PROPERTIES.values())
 _CLAUSE_ONLY = frozenset({"clause"})

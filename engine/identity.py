@@ -8,7 +8,7 @@ from datetime import date, datetime
 
 import sqlalchemy as sa
 
-from engine import history
+from engine import accounts, history
 from engine.errors import AccountEnded, IdentityInvalid, IdentityNotFound, IdentityTaken, IdentityUnknown, PersonNotFound, TadachiError
 from engine.model import identity, person, storable
 from engine.people import SYSTEM, account_open
@@ -38,18 +38,23 @@ def person_for(connection: sa.Connection, source: str, subject: str) -> str | No
     return connection.scalar(found)
 
 
-def link(connection: sa.Connection, person_id: str, source: str, subject: str, at: datetime, by: str) -> None:
+def link(
+    connection: sa.Connection, person_id: str, source: str, subject: str, at: datetime, by: str, organisation: str | None = None
+) -> None:
     """Let an identity stand for a person, with a row in the office's history.
+
+    Args:
+        organisation: the only office whose people may be linked; None for any.
 
     Raises:
         IdentityInvalid: a source or subject that cannot be stored.
-        PersonNotFound: no such person.
+        PersonNotFound: no such person there.
         IdentityTaken: the identity stands for somebody already.
     """
     if not _storable(source, subject) or (source == DIRECTORY and subject != person_id):
         raise IdentityInvalid(source=source, subject=subject)
     office = connection.scalar(sa.select(person.c.organisation).where(person.c.id == person_id))
-    if office is None:
+    if office is None or organisation not in (None, office):
         raise PersonNotFound(person=person_id)
     # The office's history row comes first: its counter is the lock that keeps two links of one identity apart on PostgreSQL.
     data = {"person": person_id, "source": source, "subject": subject}
@@ -61,18 +66,22 @@ def link(connection: sa.Connection, person_id: str, source: str, subject: str, a
         raise IdentityTaken(source=source, subject=subject, person=person_for(connection, source, subject)) from None
 
 
-def unlink(connection: sa.Connection, source: str, subject: str, at: datetime, by: str) -> str:
-    """Let an identity stand for nobody any more; returns the person it stood for, who keeps the account.
+def unlink(connection: sa.Connection, source: str, subject: str, at: datetime, by: str, organisation: str | None = None) -> str:
+    """Let an identity stand for nobody any more; returns the person it stood for, who keeps the account but is signed out.
+
+    Args:
+        organisation: as for `link`.
 
     Raises:
-        IdentityNotFound: nobody is linked.
+        IdentityNotFound: nobody there is linked.
     """
     known = person_for(connection, source, subject)
-    if known is None:
+    office = connection.scalar(sa.select(person.c.organisation).where(person.c.id == known)) if known is not None else None
+    if known is None or office is None or organisation not in (None, office):
         raise IdentityNotFound(source=source, subject=subject)
     connection.execute(identity.delete().where(identity.c.source == source, identity.c.subject == subject))
-    office = connection.scalar(sa.select(person.c.organisation).where(person.c.id == known))
-    assert office is not None  # identity.person refers to a person
+    if source != DIRECTORY:  # sessions do not know how they were opened
+        accounts.end_sessions_of(connection, known, at)
     data = {"person": known, "source": source, "subject": subject}
     history.append_to_organisation(connection, office, history.Entry("identity.unlinked", at, by, data=data))
     return known

@@ -147,10 +147,10 @@ class Move:
             moved = True
         return moved
 
-    def _sets(self, node: Node, local: Mapping[str, Any]) -> None:
+    def _sets(self, node: Node, local: Mapping[str, Any], key: str = "sets") -> None:
         """The node's `sets` property: facts that passing it makes true."""
         changes: dict[str, Any] = {}
-        for part in node.listed("sets"):
+        for part in node.listed(key):
             name, _, expression = part.partition("=")
             value = self.evaluate(expression.strip(), local)
             changes[name.strip()] = value.isoformat() if isinstance(value, (datetime, date)) else value
@@ -181,6 +181,12 @@ class Move:
         else:
             self.put(answers)
         self._sets(wait.node, wait.local)
+        return tokens.complete(self.definition.net, marking, wait.owner, self)
+
+    def pass_over(self, marking: Marking, wait: Wait) -> Step:
+        """Go on without the review of somebody who is away (後閲): its property `passed_over` answers in his stead."""
+        if wait.node.properties.get("passed_over") != "none":
+            self._sets(wait.node, wait.local, "passed_over")
         return tokens.complete(self.definition.net, marking, wait.owner, self)
 
     def send_back(self, marking: Marking, wait: Wait, target: str) -> Step:

@@ -200,7 +200,7 @@ class _Reader:
         if key not in self._near:
             if len(self._near) >= _SUGGESTIONS or len(text) > 64:
                 return ""
-            found = difflib.get_close_matches(text, names, 1)
+            found = difflib.get_close_matches(text, names, 1, 0.5)  # one letter of two
             self._near[key] = f"「{found[0]}」のことですか。" if found else ""
         return self._near[key]
 
@@ -324,7 +324,7 @@ class _Reader:
             self._fault(draft.line, "role", "役（または職）を書いてください。")
         unit = self._unit(draft, given["unit"]) if given["unit"] else None
         roles = self._role(draft, given["role"]) if given["role"] else None
-        if unit is None or (given["role"] and not roles):
+        if unit is None or not (roles or given["post"]) or roles == []:
             return None
         return self._seat_of(draft, unit, roles, given["post"] or "")
 

@@ -164,6 +164,12 @@ def all_holdings(connection: sa.Connection, organisation: str, on: date) -> dict
     return held
 
 
+def seats_of(connection: sa.Connection, person_id: str, on: date) -> list[tuple[str, str]]:
+    """(office, seat) of everything a person holds on a day."""
+    query = sa.select(holding.c.organisation, holding.c.seat).where(holding.c.person == person_id, in_period(holding)).order_by(holding.c.id)
+    return [(row.organisation, row.seat) for row in connection.execute(query, {"on_day": on})]
+
+
 def held_as_known(connection: sa.Connection, organisation: str, seat: str, on: date, known_at: datetime) -> tuple[Mapping[str, Any], ...]:
     """Who held a seat on a day as the record stood at an instant: rows of `holding` with the person's `name`."""
     query = (

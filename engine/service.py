@@ -208,15 +208,15 @@ class Engine:
             raise found.refused
         return found.person
 
-    def link_identity(self, person_id: str, source: str, subject: str, by: str) -> None:
-        """Let an outside identity stand for a person; raises IdentityInvalid, IdentityTaken, PersonNotFound."""
+    def link_identity(self, person_id: str, source: str, subject: str, by: str, organisation: str | None = None) -> None:
+        """Let an outside identity stand for a person (of this office); raises IdentityInvalid, IdentityTaken, PersonNotFound."""
         with self.writing() as connection:
-            identity.link(connection, person_id, source, subject, self.clock.now(), by)
+            identity.link(connection, person_id, source, subject, self.clock.now(), by, organisation)
 
-    def unlink_identity(self, source: str, subject: str, by: str) -> str:
-        """Let an outside identity stand for nobody; returns whose it was. Raises IdentityNotFound."""
+    def unlink_identity(self, source: str, subject: str, by: str, organisation: str | None = None) -> str:
+        """Let an outside identity stand for nobody; returns whose it was (of this office). Raises IdentityNotFound."""
         with self.writing() as connection:
-            return identity.unlink(connection, source, subject, self.clock.now(), by)
+            return identity.unlink(connection, source, subject, self.clock.now(), by, organisation)
 
     def links_of(self, person_id: str) -> tuple[identity.Link, ...]:
         """The outside identities that stand for a person."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import posixpath
 import re
 import struct
@@ -45,6 +46,7 @@ LIMITS = SheetLimits()
 _HEADER_LETTERS = 100
 _MARKS = 600_000  # tags, and attributes, of one part of an XLSX file: above them its tree would take gigabytes
 _PARTS = 5_000
+_LAST_ROW = 1_048_576  # of a spreadsheet
 
 #: Characters that nobody sees or that change the order in which others are read: controls, bidirectional marks, zero-width characters.
 HIDDEN = re.compile(
@@ -208,6 +210,8 @@ def _text(content: bytes) -> str:
 
 
 def _csv_records(text: str) -> Iterator[tuple[int, list[str]]]:
+    if text.count("\n") + text.count("\r") > 2 * _LAST_ROW:
+        raise _Bad("行が多すぎます。下の空白の行を消してください。")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text), strict=True)
     while True:
         line = reader.line_num + 1
@@ -249,7 +253,6 @@ _OPTIONS: Mapping[str, Any] = {
 _CELL = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")
 _NUMBER = re.compile(r"[-+]?(?:[0-9]{1,40}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})(?:[eE][-+]?[0-9]{1,3})?")
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
-_LAST_ROW = 1_048_576
 # Formats 27 to 36 and 50 to 58 are the dates of East Asian Excel; such a file names their numbers alone.
 _BUILT_IN_DATES = frozenset((*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)))
 _NOT_FORMAT = re.compile(r'"[^"]*"|\\.|[_*].|\[[^\]]*\]')
@@ -333,9 +336,10 @@ def _xlsx_records(package: _Package, limits: SheetLimits) -> Iterator[tuple[int,
             if parent is None or not parent.tag.endswith("}sheetData"):
                 continue  # drawings have rows, too
             line = _row_number(row.get("r"), line)
-            yield line, _row(row, line, reader, limits)
-            row.clear()
-            while row.getprevious() is not None:
+            if len(row):
+                yield line, _row(row, line, reader, limits)
+                row.clear()
+            while parent[0] is not row:
                 del parent[0]
     except etree.XMLSyntaxError:
         raise _Bad(_DAMAGED) from None
@@ -457,9 +461,9 @@ class _CellReader:
         return self.formats[place] if 0 <= place < len(self.formats) else ""
 
     def _number(self, value: str, form: str) -> str:
-        if not _NUMBER.fullmatch(value):
+        number = float(value) if _NUMBER.fullmatch(value) else math.nan
+        if not math.isfinite(number):
             raise ValueError(value)
-        number = float(value)
         if form == "date":
             days, seconds = divmod(round(number * 86_400), 86_400)
             clock = time(seconds // 3600, seconds % 3600 // 60, seconds % 60)

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from engine import history, notices, people, stopped
+from engine import bars, history, notices, people, stopped
 from engine.clock import civil_day, start_of_day, to_micros
 from engine.deadlines import ClockReading
 from engine.definitions import Definition
@@ -47,6 +47,7 @@ class OpenCase:
     finished: Row | None = None  # the task row that the act has closed itself
     sent_back_to: str = ""
     ran: str = ""  # the wait whose failed work the act has tried again, and done
+    reviews: list[int] = field(default_factory=list)  # task rows just opened that may be passed over when nobody is there
 
     @property
     def id(self) -> int:
@@ -180,8 +181,12 @@ class Writer:
         see(self._connection, case.row["organisation"], case.id, case.seen_by)
         clock_jobs, clock_dropped = self._clocks(case, move, ended is not None)
         jobs += clock_jobs
+        bars.name(self._connection, case, move, self._now, self._actor)
+        if opened or case.finished is not None:
+            bars.separate(self._connection, case, move, after, self._now)
         if ended is not None:
             self._end(case, move, ended)
+            bars.lift_of_case(self._connection, case.id, self._now)
         dropped += clock_dropped
         if dropped:
             self._connection.execute(_DROP_JOBS, {"case": case.id, "keys": dropped})
@@ -243,6 +248,7 @@ class Writer:
                             "opened_at": self._now,
                             "due_at": due,
                             "statutory": statutory,
+                            "final": wait.node.properties.get("final") == "true",
                         },
                     )
                 )
@@ -255,6 +261,7 @@ class Writer:
                 task.insert().returning(task.c.id, sort_by_parameter_order=True), [row for _, row in steps]
             ).all()
             case.seen_by += [row["seat"] for _, row in steps]
+            case.reviews += [task_id for task_id, (wait, _) in zip(ids, steps, strict=True) if "passed_over" in wait.node.properties]
             for task_id, (_wait, row) in zip(ids, steps, strict=True):
                 jobs += self._urgency_jobs(case.id, task_id, row, move)
                 cause = f"task:{task_id}:opened"

@@ -13,12 +13,13 @@ from engine.errors import CaseClosed, ClosingNotReady, NotStopped, TriedMeanwhil
 from engine.model import Row, case_file, job, task
 from engine.moves import reason_of
 from engine.notices import Told
+from engine.review import ReviewVerbs
 from engine.store import Writer, timer_job, work_entry
 from engine.tokens import ServiceFailed
-from engine.unit_of_work import UnitOfWork, changes
+from engine.unit_of_work import changes
 
 
-class SystemVerbs(UnitOfWork):
+class SystemVerbs(ReviewVerbs):
     """The verbs of the worker and of an administrator who lets failed work be tried again."""
 
     # ---------------------------------------------------------------- work that failed

@@ -160,6 +160,12 @@ class UnitOfWork:
             raise AlreadyDone(task=task_id, at=japanese(row["closed_at"]), person=who)
         return self._open_case(dict(found)), row
 
+    def _locked_task(self, task_id: int) -> tuple[OpenCase, Row | None]:
+        """A task and its case for what the system does to them, whoever may see them; no row when the case is over."""
+        found = self._connection.execute(_CASE_OF_TASK, {"task": task_id}).mappings().one()
+        row = self._connection.execute(_TASK, {"task": task_id}).mappings().one()
+        return self._open_case(dict(found)), dict(row) if found["state"] == "open" else None
+
     def _wait(self, case: OpenCase, key: str) -> Wait:
         return next(wait for wait in case.waits() if wait.kind == "task" and wait.key == key)
 

@@ -186,6 +186,8 @@ class Consequence:
     holders: tuple[str, ...]
     due_at: datetime | None
     ends: bool = False
+    node: str = ""
+    seat: str = ""
 
 
 @dataclass(frozen=True)
@@ -303,6 +305,7 @@ class Event:
     changes: tuple[FactChange, ...]
     refused: bool
     case_id: int | None = None
+    acting: str = ""  # how the person came to act from the seat: 代理, 代決, 次順位, with the rule
 
 
 @dataclass(frozen=True)
@@ -364,7 +367,73 @@ class CasePage:
     can_merge: bool
     seats: tuple[SeatHeld, ...] = ()  # seats of the viewer that see the case: notes and files are added from one of them
     merge_seats: tuple[SeatHeld, ...] = ()  # seats of the viewer from which it can be merged into another
+    referrals: tuple[ReferralShown, ...] = ()
     stopped: tuple[tuple[str, datetime], ...] = ()  # (automatic work that failed and is tried again, since when)
+
+
+@dataclass(frozen=True)
+class FollowUp:
+    """The step after this one, when it is the viewer's too by another seat: both are done on one page, and recorded apart."""
+
+    node: str
+    step: str
+    seat: str
+    seat_name: str
+    documentation: str
+    clauses: tuple[ClauseShown, ...]
+    fields: tuple[FieldShown, ...]
+
+
+@dataclass(frozen=True)
+class ReferralShown:
+    """A case laid before somebody who does not decide it. `kind`: consultation, circulation, later_review; `state`: open, closed, withdrawn."""
+
+    id: int
+    kind: str
+    label: str
+    case_id: int
+    number: str
+    title: str
+    process_name: str
+    task_id: int | None
+    step: str
+    to_name: str
+    asked_by: str
+    asked_by_name: str
+    asked_seat_name: str
+    text: str
+    opened_at: datetime
+    state: str
+    closed_at: datetime | None
+    closed_by_name: str
+    answer: str
+    mine: bool  # the viewer is one of those it is laid before, and it is open
+    recallable: bool
+
+
+@dataclass(frozen=True)
+class Why:
+    """Why a step is somebody's, or not the viewer's: each line a fact with its rule and its dates."""
+
+    task_id: int
+    case_id: int
+    step: str
+    may: bool
+    lines: tuple[tuple[str, str], ...]  # (what, the fact in words)
+    people: tuple[tuple[str, str], ...]  # (name, how and since when) of everyone behind the seat today
+    mine: tuple[str, ...]  # what the viewer may act as, in sentences
+    refused: str  # why the viewer may not; empty when he may
+
+
+@dataclass(frozen=True)
+class BulkResult:
+    """What became of one task of an action on several."""
+
+    task_id: int
+    number: str
+    step: str
+    done: bool
+    message: str
 
 
 @dataclass(frozen=True)
@@ -391,6 +460,9 @@ class TaskPage:
     state: str = "open"
     closed_text: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict)
+    following: tuple[FollowUp, ...] = ()
+    can_pull_up: bool = False  # the viewer is a rung above a reviewer who may be passed over (引上げ)
+    referrals: tuple[ReferralShown, ...] = ()
 
 
 @dataclass(frozen=True)

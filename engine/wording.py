@@ -21,6 +21,7 @@ EVENTS: Mapping[str, str] = {
     "task.completed": "「{name}」を完了しました",
     "task.sent_back": "「{name}」から「{to}」へ差し戻しました",
     "task.cancelled": "「{name}」は不要になりました",
+    "task.passed_over": "「{name}」を、{why}先へ進めました（後閲：{to}）",
     "task.moved": "「{name}」の担当が移りました",
     "task.reminded": "「{name}」を督促しました",
     "task.escalated": "「{name}」が目安を過ぎたことを上位者にも知らせました",
@@ -39,10 +40,29 @@ EVENTS: Mapping[str, str] = {
     "clock.stopped": "法令上の期限「{name}」が止まりました（義務がなくなったため）",
     "clock.warned": "法令上の期限「{name}」（{due_on}まで）が近いことを知らせました",
     "clock.overdue": "法令上の期限「{name}」（{due_on}まで）を過ぎたことを知らせました",
+    "referral.opened": "{kind}：{to}",
+    "referral.answered": "照会に回答しました",
+    "referral.confirmed": "{kind}を確認しました",
+    "referral.recalled": "{kind}を取りやめました：{to}",
+    "person.taken_out": "関係した職員「{person_name}」を、この案件の担当から外しました",
+    "person.taken_in": "職員「{person_name}」を、この案件の担当から外すことをやめました",
     "attempt.refused": "操作が認められませんでした：{message}",
     "definition.deployed": "手続「{process}」の第{number}版を施行しました",
     "person.registered": "利用者「{name}」を登録しました",
+    "person.changed": "利用者「{name}」の登録を変えました",
+    "person.ended": "利用者「{name}」の利用を終えました",
+    "password.reset": "利用者「{name}」のパスワードを再設定しました",
     "seat.appointed": "「{name}」に就きました",
+    "seat.ended": "「{name}」を退きました（{last_day}まで）",
+    "deputy.registered": "「{name}」の{kind}を登録しました",
+    "deputy.ended": "「{name}」の{kind}の登録を終えました",
+    "absence.registered": "不在を登録しました（{from}から{to}まで）",
+    "absence.ended": "不在の登録を終えました",
+    "order.drafted": "発令「{title}」（{effective_on}）を取り込みました",
+    "order.approved": "発令「{title}」（{effective_on}）を承認しました",
+    "order.withdrawn": "発令「{title}」（{effective_on}）を取りやめました",
+    "handover.noted": "「{name}」の引継ぎを書きました",
+    "handover.accepted": "「{name}」を引き継ぎました（{count}件）",
     "person.signed_in": "ログインしました",
     "person.sign_in_refused": "ログインに失敗しました",
 }
@@ -58,6 +78,12 @@ VERBS: Mapping[str, str] = {
     "note": "メモ",
     "attach": "添付",
     "merge": "統合",
+    "pull_up": "引上げ",
+    "consult": "照会",
+    "circulate": "回覧",
+    "answer": "回答",
+    "confirm": "確認",
+    "recall": "取りやめ",
     "retry": "再実行",
 }
 
@@ -87,6 +113,10 @@ def acting_text(data: Mapping[str, Any], names: Mapping[str, str]) -> str:
     who = names.get(str(told.get("for", "")), "")
     parts = [f"{who}の{word}" if who and word else word, f"根拠：{told['basis']}" if told.get("basis") else ""]
     return "、".join(part for part in parts if part)
+
+
+#: What is laid before somebody who does not decide.
+REFERRALS: Mapping[str, str] = {"consultation": "照会", "circulation": "回覧", "later_review": "後閲"}
 
 
 class _Quiet(dict[str, Any]):

@@ -13,6 +13,7 @@ from engine import access, attachments, tokens
 from engine.clock import JST, civil_day
 from engine.errors import (
     ActionNotOffered,
+    FormInvalid,
     MergeRefused,
     NotAllowed,
     NotClaimed,
@@ -26,6 +27,8 @@ from engine.errors import (
 from engine.model import attachment, case_file, case_link, submission, task
 from engine.moves import Move, armed, recorded, send_back_targets
 from engine.notices import Told
+from engine.organisation import PERSON
+from engine.sight import tasks_of
 from engine.store import insert_new, next_number, others_acted, see
 from engine.system_work import SystemVerbs
 from engine.unit_of_work import changes
@@ -134,11 +137,18 @@ class Work(SystemVerbs):
         case.entries.append(self._entry("task.released", None, {"name": row["name"]}, held, row))
         self._writer.touch(case)
 
-    def complete(self, task_id: int, answers: Mapping[str, Any], version: int | None = None) -> None:
+    def complete(
+        self,
+        task_id: int,
+        answers: Mapping[str, Any],
+        version: int | None = None,
+        following: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
         """Complete a task with the answers of its form.
 
         Args:
             version: the case version the actor saw; facts changed since by somebody else are not overwritten unseen.
+            following: node id -> answers of the step after, for who does both by two seats; left out when another step follows.
 
         Raises:
             TaskNotFound, NotYourTask, SamePerson, AlreadyDone, AlreadyClaimed, TaskClosed, StaleVersion, FormInvalid, ClosingNotReady, NoSeat.
@@ -162,8 +172,28 @@ class Work(SystemVerbs):
         if multiple:
             data["index"] = wait.local["loop_index"]
         case.entries.append(self._entry("task.completed", node, data, held, row, recorded(node)))
+        if held.kind == "decision":  # 代決: whoever decides is told, and reads it when back
+            principal = f"{PERSON}{held.principal}"
+            case.told.append(Told(f"task:{task_id}:decided", "decided_for_you", (principal,), row["name"], task_id))
+            self._open_referral(case, "later_review", principal, f"「{row['name']}」が代決されました。", held, task_id)
         self._save(case, move, step.marking)
         self._drop_draft(f"task:{task_id}")
+        for node_id, more in (following or {}).items():
+            self._complete_following(case.id, node_id, more)
+
+    def _complete_following(self, case_id: int, node_id: str, answers: Mapping[str, Any]) -> None:
+        """The step after, when it too is this person's by another seat: an act of its own, with its own record, in the same transaction."""
+        mine = sa.select(task.c.id).where(task.c.case_id == case_id, task.c.node == node_id, tasks_of(self.viewer))
+        next_id = self._connection.scalar(mine.order_by(task.c.id.desc()).limit(1))
+        if next_id is None:
+            return  # with these answers the case went another way
+        seat, self._seat = self._seat, None
+        try:
+            self.complete(next_id, answers)
+        except FormInvalid as invalid:
+            raise FormInvalid({f"{node_id}.{field}": text for field, text in invalid.fields.items()}) from None
+        finally:
+            self._seat = seat
 
     def send_back(self, task_id: int, reason: str, to: str | None = None) -> None:
         """Return a step to an earlier one (差戻し), with a reason the receiver reads.
