@@ -10,8 +10,10 @@ import sqlalchemy as sa
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
 
+from engine.clock import civil_day
 from engine.errors import FormInvalid, Locked, SignInRefused, TadachiError
 from engine.model import person, session
+from engine.people import account_open
 from engine.rules import PasswordRules
 
 #: For people who belong to no office yet; an office's `[password]` may ask for more.
@@ -51,7 +53,8 @@ def check_password(connection: sa.Connection, person_id: str, password: str, now
     Only reads: the hash takes tens of milliseconds, and no write transaction should last that long.
     """
     row = connection.execute(sa.select(person).where(person.c.id == person_id)).first()
-    usable = row is not None and row.disabled_at is None and row.password_hash
+    open_today = row is not None and row.disabled_at is None and (row.ends_on is None or row.ends_on >= civil_day(now))
+    usable = open_today and row is not None and row.password_hash
     try:
         _hasher.verify(row.password_hash if row is not None and usable else _NOBODY, _bytes(password))
         matches = bool(usable)
@@ -105,7 +108,8 @@ def session_person(connection: sa.Connection, token: str, now: datetime) -> tupl
     row = connection.execute(
         sa.select(session.c.person, session.c.seen_at, session.c.idle_seconds, session.c.ends_at)
         .join(person, person.c.id == session.c.person)
-        .where(session.c.id == _key(token), session.c.ended_at.is_(None), person.c.disabled_at.is_(None))
+        .where(session.c.id == _key(token), session.c.ended_at.is_(None), account_open()),
+        {"on_day": civil_day(now)},
     ).first()
     if row is None or now - row.seen_at > timedelta(seconds=row.idle_seconds) or now > row.ends_at:
         return None

@@ -52,17 +52,13 @@ def separate(connection: sa.Connection, case: OpenCase, move: Move, waits: Itera
     apart = [wait for wait in waits if wait.kind == "task" and wait.node.listed("not_same_person_as")]
     if not apart:
         return
-    done = connection.execute(
-        sa.select(task.c.node, task.c.closed_by, task.c.closed_for).where(task.c.case_id == case.id, task.c.state == "done")
-    ).all()
+    columns = (task.c.id, task.c.wait, task.c.node, task.c.seat, task.c.state, task.c.closed_by, task.c.closed_for)
+    query = sa.select(*columns).where(task.c.case_id == case.id, task.c.state.in_(("open", "done")))
+    rows = connection.execute(query).mappings().all()
     start = case.definition.net.start.id
-    acted = [*((row.node, {row.closed_by, row.closed_for}) for row in done), (start, {case.row["reporter"], case.row.get("reported_for")})]
-    steps = {
-        row["wait"]: row
-        for row in connection.execute(
-            sa.select(task.c.id, task.c.wait, task.c.seat).where(task.c.case_id == case.id, task.c.state == "open")
-        ).mappings()
-    }
+    acted = [(row["node"], {row["closed_by"], row["closed_for"]}) for row in rows if row["state"] == "done"]
+    acted.append((start, {case.row["reporter"], case.row.get("reported_for")}))
+    steps = {row["wait"]: row for row in rows if row["state"] == "open"}
     for wait in apart:
         row = steps.get(wait.key)
         persons = set().union(*(who for node, who in acted if node in others(wait.node))) - {None} if row else set()
@@ -80,6 +76,8 @@ def _keep_from(connection: sa.Connection, case: OpenCase, row: Row, persons: set
     """A bar for each of these people who is, or stands in for, a candidate of the step today: most who acted never are."""
     behind = people.holders(connection, case.organisation, [row["seat"]], civil_day(now), case.row["process_id"])
     candidates = {holder.person for holder in behind} | {holder.principal for holder in behind}
+    if not persons & candidates:
+        return
     barred = set(connection.scalars(sa.select(bar.c.person).where(bar.c.task_id == row["id"], bar.c.lifted_at.is_(None))))
     for person in sorted((persons & candidates) - barred):
         _put(connection, case, int(row["id"]), person, "same_person", now)
@@ -87,7 +85,7 @@ def _keep_from(connection: sa.Connection, case: OpenCase, row: Row, persons: set
 
 def _put(connection: sa.Connection, case: OpenCase, task_id: int | None, person: str, reason: str, now: datetime) -> None:
     values = {"organisation": case.row["organisation"], "case_id": case.id, "task_id": task_id, "person": person, "reason": reason}
-    connection.execute(bar.insert().values(values, since=now))
+    connection.execute(bar.insert().values({**values, "since": now}))
 
 
 def lift_of_case(connection: sa.Connection, case_id: int, now: datetime) -> None:

@@ -161,6 +161,7 @@ class CaseReader:
         ).mappings().all()  # fmt: skip
         behind = self._holders({row["seat"] for row in rows})
         names = people.names(self._connection, [row["claimed_by"] for row in rows])
+        there = {(holder.seat, holder.person) for holder in behind}
         return tuple(
             StepShown(
                 task_id=row["id"],
@@ -172,7 +173,7 @@ class CaseReader:
                 due_at=None if row["due_at"] == FAR_FUTURE else row["due_at"],
                 statutory=bool(row["statutory"]),
                 overdue=row["due_at"] <= self._viewer.at,
-                claimed_by_name=names.get(row["claimed_by"]) if row["claimed_by"] else None,
+                claimed_by_name=names.get(row["claimed_by"]) if (row["seat"], row["claimed_by"]) in there else None,
                 mine=row["seat"] in self._viewer.keys,
             )
             for row in rows
@@ -414,7 +415,8 @@ class CaseReader:
             raise TaskNotFound(task=task_id)
         case, head = self.load(row["case_id"])
         definition = case.definition
-        shown = row_shown(row, self._organisation, definition, self._viewer.at)
+        lapsed = people.lapsed_claims(self._connection, self._organisation, [row], civil_day(self._viewer.at))
+        shown = row_shown(row, self._organisation, definition, self._viewer.at, lapsed=bool(lapsed))
         wait = (
             next((one for one in case.waits() if one.kind == "task" and one.key == row["wait"]), None) if row["state"] == "open" else None
         )

@@ -204,6 +204,12 @@ class Definitions:
         )
         return tuple({row.process_id: row.name for row in rows}.items())
 
+    def all_in_force(self, connection: sa.Connection, organisation: str, at: datetime) -> tuple[Definition, ...]:
+        """The version in force of every procedure."""
+        return tuple(
+            self.in_force(connection, organisation, process_id, at) for process_id, _ in self.names_in_force(connection, organisation, at)
+        )
+
     def digests(self, connection: sa.Connection, organisation: str) -> dict[str, str]:
         """process id -> digest of the newest version of each."""
         rows = connection.execute(

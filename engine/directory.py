@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from engine import accounts, history
 from engine.clock import civil_day
-from engine.errors import DirectoryInvalid, RowFault, SyncRefused
+from engine.errors import DirectoryInvalid, PersonFault, SyncRefused
 from engine.identity import DIRECTORY
 from engine.model import identity, person
 from engine.people import SYSTEM, account_open, add
@@ -174,9 +174,9 @@ def compare(known: Iterable[KnownPerson], found: Sequence[DirectoryPerson], orga
     )
 
 
-def _faults(registered: dict[str, KnownPerson], found: Sequence[DirectoryPerson], organisation: str) -> list[RowFault]:
+def _faults(registered: dict[str, KnownPerson], found: Sequence[DirectoryPerson], organisation: str) -> list[PersonFault]:
     """Every row that does not fit, in the directory's order."""
-    faults: list[RowFault] = []
+    faults: list[PersonFault] = []
     seen: dict[str, DirectoryPerson] = {}
     by_fold = {id.casefold(): id for id in registered}
     for one in found:
@@ -197,7 +197,7 @@ def _faults(registered: dict[str, KnownPerson], found: Sequence[DirectoryPerson]
                 why.append("氏名が空か、200文字を超えるか、使えない文字を含みます")
             if one.email and (len(one.email) > 254 or not one.email.isascii() or not MAIL.fullmatch(one.email)):
                 why.append("メールアドレスを読めません")
-        faults += [RowFault(one.where, one.id[:64], reason) for reason in why]
+        faults += [PersonFault(one.where, one.id[:64], reason) for reason in why]
     return faults
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from engine.directory import DirectoryPerson
-from engine.errors import DirectoryInvalid, RowFault
+from engine.errors import DirectoryInvalid, PersonFault
 from engine.sheets import Sheet, SheetLimits, read_table
 
 ID, NAME, MAIL, IN_OFFICE = "職員番号", "氏名", "メール", "在職"
@@ -27,20 +27,20 @@ class CsvDirectory:
         sheet = read_table(self.name, self.content, LIMITS)
         missing = [heading for heading in (ID, NAME) if heading not in sheet.headers]
         if missing:
-            raise DirectoryInvalid([RowFault("見出し", "", f"「{heading}」の列がありません") for heading in missing])
+            raise DirectoryInvalid([PersonFault("見出し", "", f"「{heading}」の列がありません") for heading in missing])
         found, faults = _read(sheet)
         if faults:
             raise DirectoryInvalid(faults)
         yield from found
 
 
-def _read(sheet: Sheet) -> tuple[list[DirectoryPerson], list[RowFault]]:
+def _read(sheet: Sheet) -> tuple[list[DirectoryPerson], list[PersonFault]]:
     found: list[DirectoryPerson] = []
-    faults: list[RowFault] = []
+    faults: list[PersonFault] = []
     for row in sheet.rows:
         cells = {heading: text.strip() for heading, text in row.cells.items()}
         where, told = f"{row.line}行目", cells.get(IN_OFFICE, "")
         if told not in ANSWERS:
-            faults.append(RowFault(where, cells[ID][:64], f"在職は「はい」か「いいえ」にしてください（{told[:20]}）"))
+            faults.append(PersonFault(where, cells[ID][:64], f"在職は「はい」か「いいえ」にしてください（{told[:20]}）"))
         found.append(DirectoryPerson(cells[ID], cells[NAME], cells.get(MAIL), ANSWERS.get(told, True), where))
     return found, faults

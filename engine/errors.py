@@ -438,12 +438,64 @@ class DirectoryUnavailable(TadachiError):
 
 
 @dataclass(frozen=True)
-class RowFault:
-    """One row of a list that does not fit: where it stands, whom it is about, and why."""
+class PersonFault:
+    """One person of a directory who does not fit: where the entry stands, whose id it has, and why."""
 
     where: str
     id: str
     why: str
+
+
+@dataclass(frozen=True)
+class RowFault:
+    """One thing wrong in a file of rows: the line (0 = the whole file), the header of the column, and a Japanese sentence."""
+
+    line: int
+    column: str
+    message: str
+
+
+class OrderInvalid(Invalid):
+    """An order does not fit; nothing of it was applied. `faults` says what is wrong in which row."""
+
+    message = "発令に誤りがあります。何も取り込んでいません。"
+
+    def __init__(self, faults: Sequence[RowFault], **ids: Any) -> None:
+        self.faults: tuple[RowFault, ...] = tuple(faults)
+        super().__init__(**ids)
+
+    @property
+    def text(self) -> str:
+        """The sentence, followed by a line for each fault."""
+        places = (
+            (f"{one.line}行目 " if one.line else "") + (f"「{one.column}」" if one.column else "") for one in getattr(self, "faults", ())
+        )
+        told = zip(places, getattr(self, "faults", ()), strict=True)
+        return self.message + "".join(f"\n・{place}{one.message}" for place, one in told)
+
+
+class OrderRefused(Invalid):
+    """The order cannot be decided so: by the same person, twice, or after its day has come."""
+
+    message = "{why}"
+
+
+class OrderNotFound(NotFound):
+    """No such order in this office."""
+
+    message = "発令が見つかりません。"
+
+
+class HandoverNotFound(NotFound):
+    """No such handover, or it is not the person's."""
+
+    message = "引継ぎが見つかりません。"
+
+
+class DatedFactInvalid(Invalid):
+    """A dated fact about a person (holding, deputy, absence) does not fit with what is known."""
+
+    message = "{why}"
 
 
 class DirectoryInvalid(Invalid):
@@ -451,8 +503,8 @@ class DirectoryInvalid(Invalid):
 
     message = "職員の名簿に誤りがあります。何も変えていません。"
 
-    def __init__(self, rows: Sequence[RowFault], **ids: Any) -> None:
-        self.rows: tuple[RowFault, ...] = tuple(rows)
+    def __init__(self, rows: Sequence[PersonFault], **ids: Any) -> None:
+        self.rows: tuple[PersonFault, ...] = tuple(rows)
         super().__init__(**ids)
 
     @property

@@ -91,7 +91,9 @@ _WITHIN: Mapping[str, frozenset[str]] = {
     "constraint": frozenset({"name", "config"}),
 }
 
-_STEP = frozenset("clause records urgency deadline send_back_to not_same_person_as button sets suggestion paper moment".split()) | {
+_STEP = frozenset(
+    ["clause", "records", "urgency", "deadline", "send_back_to", "not_same_person_as", "button", "sets", "suggestion", "paper", "moment"]
+) | {
     "final",
     "passed_over",
     "passed_over_when",

@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from engine import people
 from engine.clock import civil_day, end_of_day, to_micros
 from engine.definitions import Definition
 from engine.model import FAR_FUTURE, Row, case_file, person, statutory_clock, task, task_read
@@ -56,8 +57,8 @@ def task_source(viewer: Viewer) -> tuple[sa.FromClause, list[sa.ColumnElement[An
     return source, columns
 
 
-def row_shown(row: Row, organisation: Organisation, definition: Definition, now: datetime) -> InboxRow:
-    """A task row in words."""
+def row_shown(row: Row, organisation: Organisation, definition: Definition, now: datetime, *, lapsed: bool = False) -> InboxRow:
+    """A task row in words; `lapsed`: whoever claimed it no longer holds the seat."""
     node = definition.net.by_id.get(row["node"])
     clause_id = (node.properties.get("clause", "") if node else "").split(",")[0].strip()
     clause = organisation.clauses.get(clause_id)
@@ -82,8 +83,8 @@ def row_shown(row: Row, organisation: Organisation, definition: Definition, now:
         statutory=bool(row["statutory"]),
         overdue=row["due_at"] <= now,
         unread=row["read_at"] is None,
-        claimed_by=row["claimed_by"],
-        claimed_by_name=row["claimed_name"],
+        claimed_by=None if lapsed else row["claimed_by"],
+        claimed_by_name=None if lapsed else row["claimed_name"],
     )
 
 
@@ -148,8 +149,10 @@ def inbox(
     processes = {row.process_id: definition(row.definition).name for row in choices}
     units = {row.unit: organisation.units[row.unit].name if row.unit in organisation.units else row.unit for row in choices}
     last = rows[-1] if rows else None
+    others = [row for row in rows if row["claimed_by"] != viewer.person]
+    lapsed = people.lapsed_claims(connection, organisation, others, civil_day(now))
     return InboxPage(
-        rows=tuple(row_shown(row, organisation, definition(row["definition"]), now) for row in rows),
+        rows=tuple(row_shown(row, organisation, definition(row["definition"]), now, lapsed=row["id"] in lapsed) for row in rows),
         counts=InboxCounts(*(int(number) for number in counted)),
         next=f"{to_micros(last['due_at'])}.{last['id']}" if more and last else None,
         processes=tuple(sorted(processes.items(), key=lambda pair: pair[1])),

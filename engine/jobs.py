@@ -16,7 +16,7 @@ from engine import notices, people, stopped
 from engine.clock import civil_day
 from engine.errors import CaseClosed, TadachiError
 from engine.forms import japanese_day
-from engine.model import Row, case_file, job, statutory_clock, worker_heartbeat
+from engine.model import Row, case_file, job, statutory_clock, task, worker_heartbeat
 from engine.notices import Told
 from engine.store import see
 from engine.work import Work
@@ -69,7 +69,7 @@ def _run_one(engine: Engine) -> int:
                 .limit(1)
                 .with_for_update(of=case_file, skip_locked=True)
             )
-            claimed = connection.execute(query).mappings().first()
+            claimed = connection.execute(query).mappings().first() or connection.execute(_of_no_case(engine.clock.now())).mappings().first()
             if claimed is None:
                 return 0
             if connection.execute(job.delete().where(job.c.id == claimed["id"])).rowcount == 1:
@@ -81,6 +81,12 @@ def _run_one(engine: Engine) -> int:
         log.exception("job %s (%s) of case %s failed", claimed["id"], claimed["kind"], claimed["case_id"])
         _put_off(engine, claimed, error)
         return 1
+
+
+def _of_no_case(now: datetime) -> sa.Select[tuple[Any, ...]]:
+    """Due work that belongs to an office, not to a case."""
+    due = sa.select(job).where(job.c.run_at <= now, job.c.case_id.is_(None), job.c.kind != "deliver")
+    return due.order_by(job.c.run_at, job.c.id).limit(1).with_for_update(skip_locked=True)
 
 
 def _put_off(engine: Engine, claimed: Row, error: Exception) -> None:
@@ -100,7 +106,11 @@ def _run(engine: Engine, connection: sa.Connection, row: Row) -> None:
     work = engine.work_on(connection, people.SYSTEM)
     payload = json.loads(row["payload"])
     try:
-        if row["kind"] == "timer":
+        if row["kind"] == "posts" and row["case_id"] is None:
+            _posts_changed(engine, connection, payload["organisation"])
+        elif row["kind"] == "posts":
+            work.posts_changed(row["case_id"])
+        elif row["kind"] == "timer":
             work.fire_timer(row["case_id"], payload["wait"], row["run_at"])
         elif row["kind"] == stopped.KIND:
             work.try_again(row)
@@ -112,21 +122,39 @@ def _run(engine: Engine, connection: sa.Connection, row: Row) -> None:
         log.info("job %s of case %s is no longer needed", row["id"], row["case_id"])
 
 
+def _posts_changed(engine: Engine, connection: sa.Connection, office: str) -> None:
+    """Who holds what has changed, or somebody is away: look at each case with a step that must be another's or that may be passed over."""
+    rows = connection.execute(
+        sa.select(task.c.case_id, task.c.node, case_file.c.definition)
+        .join(case_file, case_file.c.id == task.c.case_id)
+        .where(task.c.organisation == office, task.c.state == "open")
+    ).all()
+    touched = set()
+    for row in rows:
+        node = engine.definitions.get(connection, row.definition).net.by_id.get(row.node)
+        if node is not None and ("passed_over" in node.properties or "not_same_person_as" in node.properties):
+            touched.add(row.case_id)
+    now = engine.clock.now()
+    jobs = [{"case_id": case, "kind": "posts", "key": "posts", "run_at": now, "payload": "{}"} for case in sorted(touched)]
+    if jobs:
+        connection.execute(job.insert(), jobs)
+
+
 def _remind(engine: Engine, connection: sa.Connection, work: Work, row: Row, task_id: int) -> None:
     """A step is late by its urgency word: tell the holder, then also the next rung. The duty stays where the clause put it."""
-    task = work.open_task_row(task_id)
-    if task is None:
+    late = work.open_task_row(task_id)
+    if late is None:
         return
-    organisation = engine.organisations[task["organisation"]]
-    seats = [task["seat"]]
+    organisation = engine.organisations[late["organisation"]]
+    seats = [late["seat"]]
     if row["kind"] == "escalate":
-        above = organisation.next_seat(task["seat"], civil_day(engine.clock.now()))
+        above = organisation.next_seat(late["seat"], civil_day(engine.clock.now()))
         if above is not None:
             seats.append(above)
-            see(connection, task["organisation"], task["case_id"], [above])  # who is told must be able to look
-    told = Told(row["key"], row["kind"], tuple(seats), task["name"], task_id)
+            see(connection, late["organisation"], late["case_id"], [above])  # who is told must be able to look
+    told = Told(row["key"], row["kind"], tuple(seats), late["name"], task_id)
     tag = "task.reminded" if row["kind"] == "remind" else "task.escalated"
-    data = {"name": task["name"], "told": [organisation.seat_name(seat) for seat in seats]}
+    data = {"name": late["name"], "told": [organisation.seat_name(seat) for seat in seats]}
     work.tell(row["case_id"], told, (tag, data))
 
 

@@ -11,6 +11,7 @@ from datetime import date
 from typing import TypeVar
 
 from engine.era import japanese_date, read_date
+from engine.errors import RowFault
 from engine.organisation import Organisation, Unit
 from engine.sheets import HIDDEN, Sheet, SheetRow
 
@@ -75,15 +76,6 @@ class OrderRow:
     valid_to: date | None
     basis: str
     email: str | None
-
-
-@dataclass(frozen=True)
-class RowFault:
-    """One thing wrong: the line (0 = the whole file), the header of the column, and a Japanese sentence."""
-
-    line: int
-    column: str
-    message: str
 
 
 @dataclass(frozen=True)

@@ -143,13 +143,20 @@ class Organisation:
         if unit_id not in self.units:
             raise UnknownUnit(unit=unit_id)
         found: list[Unit] = []
+        seen: set[str] = set()
         step = self.current_unit(unit_id, on)
-        while step:
+        while step and step not in seen:
+            seen.add(step)
             unit = self.units[step]
             if unit.exists(on):
                 found.append(unit)
-            step = unit.parent
+            step = self.parent_of(unit, on)
         return found
+
+    def parent_of(self, unit: Unit, on: date) -> str:
+        """The unit above on a day: the one that took its place, when the one above is no more; empty for the root."""
+        above = self.current_unit(unit.parent, on) if unit.parent else ""
+        return unit.parent if above == unit.id else above
 
     def resolve(self, role: str, unit_id: str, on: date) -> str | None:
         """The seat of a role that answers for a unit: its own, or that of the nearest unit above; None when there is none."""
@@ -393,7 +400,13 @@ def _check_rules(rules: Rules, roles: Mapping[str, Role], clauses: set[str], fin
             compile_expression(duty.undecided_when or "true")
         except ExpressionError as wrong:
             findings.add("bad-expression", wrong.text, duty.clause, file)
-    for role in (*(sight.role for sight in rules.visibility), *rules.session.privileged_roles, *rules.deployers):
+    for role in (
+        *(sight.role for sight in rules.visibility),
+        *rules.session.privileged_roles,
+        *rules.deployers,
+        *rules.personnel.roles,
+        *rules.personnel.approvers,
+    ):
         if role not in roles:
             findings.add("unknown-role", f"役「{role}」は organisation.toml にありません。", role, file)
 

@@ -143,6 +143,15 @@ def holders(
     return tuple(found)
 
 
+def lapsed_claims(connection: sa.Connection, office: Organisation, rows: Iterable[Mapping[Any, Any]], on: date) -> frozenset[int]:
+    """Ids of claimed tasks whose claimer no longer stands behind the seat: a claim does not outlive the post."""
+    claimed = [row for row in rows if row["claimed_by"] and not row["seat"].startswith(PERSON)]
+    if not claimed:
+        return frozenset()
+    behind = {(holder.seat, holder.person) for holder in holders(connection, office, {row["seat"] for row in claimed}, on)}
+    return frozenset(row["id"] for row in claimed if (row["seat"], row["claimed_by"]) not in behind)
+
+
 def absent(connection: sa.Connection, persons: Iterable[str], on: date) -> frozenset[str]:
     """Those of some people who are registered absent on a day."""
     wanted = sorted(set(persons))
@@ -162,12 +171,6 @@ def all_holdings(connection: sa.Connection, organisation: str, on: date) -> dict
     for row in connection.execute(query, {"on_day": on}):
         held[row.person] = (*held.get(row.person, ()), row.seat)
     return held
-
-
-def seats_of(connection: sa.Connection, person_id: str, on: date) -> list[tuple[str, str]]:
-    """(office, seat) of everything a person holds on a day."""
-    query = sa.select(holding.c.organisation, holding.c.seat).where(holding.c.person == person_id, in_period(holding)).order_by(holding.c.id)
-    return [(row.organisation, row.seat) for row in connection.execute(query, {"on_day": on})]
 
 
 def held_as_known(connection: sa.Connection, organisation: str, seat: str, on: date, known_at: datetime) -> tuple[Mapping[str, Any], ...]:

@@ -6,7 +6,7 @@ import logging
 
 import sqlalchemy as sa
 
-from engine import people, tokens
+from engine import bars, people, tokens
 from engine.clock import civil_day
 from engine.errors import NotAbove, NotPassedOver, TadachiError
 from engine.model import Row, task
@@ -114,13 +114,11 @@ class ReviewVerbs(ReferralVerbs):
         self._open_referral(case, "later_review", row["seat"], text, held, int(row["id"]))
         self._save(case, move, step.marking)
 
-    def absent_reviews(self, person: str) -> tuple[int, ...]:
-        """Open steps of the seats a person holds today: those among them that may be passed over are looked at."""
-        on = civil_day(self._now)
-        seats = people.seats_of(self._connection, person, on)
-        if not seats:
-            return ()
-        office = self._organisations[seats[0][0]]
-        asked = {one for _, seat in seats for one in (seat, *office.answered_by(seat, on))}
-        query = sa.select(task.c.id).where(task.c.organisation == office.id, task.c.seat.in_(sorted(asked)), task.c.state == "open")
-        return tuple(self._connection.scalars(query.order_by(task.c.id)))
+    def posts_changed(self, case_id: int) -> None:
+        """Who holds what has changed: look again who is kept from which step, and which reviews have nobody there today; as the system."""
+        case = self._take_up(case_id)
+        bars.separate(self._connection, case, case.move(self._now), case.waits(), self._now)
+        reviews = [wait.key for wait in case.waits() if wait.kind == "task" and "passed_over" in wait.node.properties]
+        query = sa.select(task.c.id).where(task.c.case_id == case_id, task.c.state == "open", task.c.wait.in_(reviews)).order_by(task.c.id)
+        for task_id in self._connection.scalars(query).all() if reviews else ():
+            self.pass_over_absent(task_id)

@@ -102,6 +102,14 @@ class PasswordRules:
 
 
 @dataclass(frozen=True)
+class PersonnelRules:
+    """Who keeps the registers of people and posts, and who approves an order before it takes effect."""
+
+    roles: tuple[str, ...]
+    approvers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class AttachmentRules:
     """What may be attached: at most so many bytes, of these kinds (extension -> media type)."""
 
@@ -137,6 +145,7 @@ class Rules:
     attachments: AttachmentRules
     judgement: Judgement
     deployers: tuple[str, ...]  # roles that may put diagrams in force
+    personnel: PersonnelRules
     limits: Limits = DEFAULT
     properties: tuple[Property, ...] = ()
 

@@ -12,7 +12,7 @@ from engine.errors import ExpressionError, OrganisationBroken
 from engine.expressions import compile_expression
 from engine.limits import Limits, lowered
 from engine.office_files import Findings, Table, read_toml
-from engine.rules import AttachmentRules, Duty, Judgement, Numbering, PasswordRules, Property, Rules, SessionRules, Sight
+from engine.rules import AttachmentRules, Duty, Judgement, Numbering, PasswordRules, PersonnelRules, Property, Rules, SessionRules, Sight
 
 URGENCY_WORDS = ("at_once", "promptly", "plain")  # 直ちに, 速やかに, no word: the three a diagram may write
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -46,6 +46,7 @@ def read_rules(path: Path, findings: Findings) -> Rules | None:
         attachments=_read_attachments(top.table("attachments")),
         judgement=_read_judgement(top.table("judgement")),
         deployers=_read_deployers(top.table("deployment")),
+        personnel=_read_personnel(top),
         limits=_read_limits(top),
         properties=tuple(_read_property(table) for table in top.tables("property", required=False)),
     )
@@ -269,6 +270,16 @@ def _read_deployers(table: Table) -> tuple[str, ...]:
     roles = table.texts("roles", required=True)
     table.close()
     return roles
+
+
+def _read_personnel(top: Table) -> PersonnelRules:
+    if not top.has("personnel"):  # a folder from before there was such a table: whoever puts diagrams in force
+        roles = _read_deployers(top.table("deployment"))
+        return PersonnelRules(roles, roles)
+    table = top.table("personnel")
+    rules = PersonnelRules(table.texts("roles", required=True), table.texts("approvers", required=True))
+    table.close()
+    return rules
 
 
 def _read_limits(top: Table) -> Limits:

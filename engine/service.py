@@ -25,6 +25,7 @@ from engine import (
     paper_templates,
     papers,
     people,
+    referral_list,
     standing,
     stopped,
 )
@@ -33,30 +34,37 @@ from engine.checker.proving import Prove, Prover, unproven
 from engine.clock import Clock, SystemClock, civil_day
 from engine.definitions import Definition, Definitions
 from engine.errors import CaseNotFound, Finding, NotAllowed, OrganisationNotFound, PersonExists, TadachiError, TextTooLong, UnknownSeat
-from engine.model import case_file, draft, notice, person, storable, task_read
+from engine.model import case_file, draft, notice, person, storable, task, task_read
 from engine.offices import Offices
+from engine.order_desk import OrderDesk
 from engine.organisation import Organisation
+from engine.personnel import Personnel
 from engine.schema import migrate
 from engine.settings import Settings
+from engine.sight import cases_of
 from engine.storage import open_database
 from engine.store import insert_new
 from engine.views import (
     ActionOffered,
     AttachmentShown,
+    BulkResult,
     CaseHead,
     CasePage,
     Consequence,
     DemoAccount,
     InboxPage,
     NoticeShown,
+    ReferralShown,
     StartForm,
     TaskPage,
     Viewer,
+    Why,
 )
 from engine.work import Work
 
 log = logging.getLogger(__name__)
 MAX_DRAFT = 200_000  # characters of JSON
+MOST_TOGETHER = 200
 
 
 class Engine:
@@ -81,6 +89,8 @@ class Engine:
         self.organisations = Offices(settings.bpmn)
         self.sender: notices.Sender = sender or (notices.SmtpSender(settings.mail) if settings.mail else notices.KeptSender())
         self.definitions = Definitions(self.organisations, settings.bpmn / "common")
+        self.personnel = Personnel(self)
+        self.orders = OrderDesk(self)
         self.prove: Prove = prove or Prover(settings.proofs)
         self.database = database or open_database(settings.database)
         self._reader = self.database.execution_options(read_only=True)
@@ -351,6 +361,50 @@ class Engine:
                 except sa.exc.IntegrityError:
                     log.debug("task %s was marked read in another window at the same time", task_id)
         return page
+
+    def why(self, viewer: Viewer, task_id: int) -> Why:
+        """Why a task is somebody's and why not the viewer's; raises TaskNotFound."""
+        with self._reading_as(viewer) as reader:
+            return reader.why(task_id)
+
+    def referrals(self, viewer: Viewer) -> tuple[ReferralShown, ...]:
+        """What is laid before the viewer to answer, to confirm or to read afterwards."""
+        with self.reading() as connection:
+            return referral_list.for_viewer(connection, viewer, self.organisations[viewer.organisation], self._definition(connection))
+
+    def together(
+        self, viewer: Viewer, verb: str, task_ids: Sequence[int], answers: Mapping[str, Any] | None = None
+    ) -> tuple[BulkResult, ...]:
+        """The same done to several tasks, each by itself: one that is refused does not keep the others back.
+
+        Args:
+            verb: claim, release or complete.
+            answers: for complete, what is posted to each.
+        """
+        results = []
+        for task_id in dict.fromkeys(task_ids[:MOST_TOGETHER]):
+            number, step = self._named(viewer, task_id)
+            try:
+                with self.work(viewer.person) as work:
+                    if verb == "claim":
+                        work.claim(task_id)
+                    elif verb == "release":
+                        work.release(task_id)
+                    elif verb == "complete":
+                        work.complete(task_id, dict(answers or {}))
+                    else:
+                        raise NotAllowed(verb=verb)
+                results.append(BulkResult(task_id, number, step, True, ""))
+            except TadachiError as error:
+                results.append(BulkResult(task_id, number, step, False, error.text))
+        return tuple(results)
+
+    def _named(self, viewer: Viewer, task_id: int) -> tuple[str, str]:
+        """(case number, step) of a task the viewer may see; empty otherwise."""
+        query = sa.select(case_file.c.number, task.c.name).join(task, task.c.case_id == case_file.c.id).where(task.c.id == task_id)
+        with self.reading() as connection:
+            row = connection.execute(query.where(cases_of(viewer))).first()
+        return (row.number, row.name) if row is not None else ("", "")
 
     def preview(self, viewer: Viewer, task_id: int, answers: Mapping[str, Any]) -> tuple[Consequence, ...]:
         """What completing a task with these answers would open; nothing is stored."""

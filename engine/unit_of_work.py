@@ -174,7 +174,8 @@ class UnitOfWork:
     def _act_on(self, case: OpenCase, row: Row) -> SeatHeld:
         """As what the actor does a task."""
         held = access.acting_as(self._seat, self.viewer, row, case.organisation)
-        if row["claimed_by"] not in (None, self.person):
+        lapsed = row["claimed_by"] and people.lapsed_claims(self._connection, case.organisation, [row], civil_day(self._now))
+        if row["claimed_by"] not in (None, self.person) and not lapsed:
             who = people.names(self._connection, [row["claimed_by"]]).get(row["claimed_by"], "")
             raise AlreadyClaimed(task=row["id"], at=japanese(row["claimed_at"]), person=who)
         return held

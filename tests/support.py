@@ -119,6 +119,10 @@ lock = "PT15M"
 [deployment]
 roles = ["general_protection_manager"]
 
+[personnel]
+roles = ["general_protection_manager"]
+approvers = ["general_protection_manager", "division_protection_manager"]
+
 [judgement]
 decision = "duties"
 tells = ["duty"]

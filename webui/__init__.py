@@ -25,6 +25,7 @@ from webui.incoming import viewer
 from webui.notices import may_see_outbox, notices
 from webui.register import register
 from webui.report import report
+from webui.sign_in import LocalPassword, SignInSource
 from webui.stopped import may_administer, stopped
 from webui.tasks import tasks
 
@@ -52,6 +53,7 @@ def create_app(
     demo_password: str = "",
     trusted_hosts: Sequence[str] | None = None,
     max_upload: int = 25 * 1024 * 1024,
+    sign_in: Sequence[SignInSource] = (LocalPassword(),),
 ) -> Flask:
     """Compose the application.
 
@@ -63,6 +65,7 @@ def create_app(
         demo_password: the password of the demo accounts, shown on the sign-in page in the demo only.
         trusted_hosts: the host names the site answers to; None for any (a loopback demo).
         max_upload: the largest request in bytes.
+        sign_in: where people may sign in from.
     """
     app = Flask(__name__)
     app.config.update(
@@ -81,6 +84,7 @@ def create_app(
         TADACHI_DEMO_PASSWORD=demo_password if demo else "",
     )
     app.extensions["tadachi.engine"] = engine
+    app.extensions["tadachi.sign_in"] = {source.id: source for source in sign_in}
     app.url_map.converters["id"] = IdConverter
     app.jinja_env.filters.update(formatting.FILTERS)
     app.jinja_env.tests.update(formatting.TESTS)

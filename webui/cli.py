@@ -17,6 +17,7 @@ import engine as core
 from engine import JST, Engine, Settings, TadachiError
 from webui import demo as demonstration
 from webui import serving
+from webui.cli_directory import people
 
 #: Seconds for the proof of one procedure: what a deployment takes, and what a command may be told to take.
 DEFAULT_BUDGET, MOST_BUDGET = 180.0, 3600
@@ -629,6 +630,8 @@ def verify() -> None:
         sys.exit(1)
     click.echo("履歴に異常はありません。")
 
+
+main.add_command(people)
 
 if __name__ == "__main__":
     main()

@@ -18,6 +18,7 @@ from waitress import create_server
 from engine import Engine, TadachiError, run_forever
 from webui import create_app
 from webui.demo import PASSWORD
+from webui.sign_in import sources
 
 THREADS = 16
 
@@ -76,6 +77,7 @@ def run(engine: Engine, host: str, port: int, *, worker: bool, say: Callable[[st
         demo=settings.demo,
         demo_password=PASSWORD if settings.demo else "",
         trusted_hosts=trusted_hosts(settings.base_url, host, demo=settings.demo),
+        sign_in=sources(settings),
     )
     try:
         server = create_server(app, host=host, port=port, threads=THREADS, ident="")

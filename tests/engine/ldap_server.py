@@ -23,7 +23,7 @@ Entry = tuple[str, dict[str, str | bytes]]
 
 # Tags of the messages used here (RFC 4511, BER).
 BIND, BOUND, UNBIND, SEARCH, FOUND, DONE, EXTENDED, EXTENDED_ANSWER = 0x60, 0x61, 0x42, 0x63, 0x64, 0x65, 0x77, 0x78
-INTEGER, OCTETS, ENUMERATED, SEQUENCE, SET, CONTROLS = 0x02, 0x04, 0x0A, 0x30, 0x31, 0xA0
+INTEGER, OCTETS, ENUMERATED, SEQUENCE, SET, CONTROLS, REFERRAL = 0x02, 0x04, 0x0A, 0x30, 0x31, 0xA0, 0xA3
 
 
 def put(tag: int, *content: bytes | str | int) -> bytes:
@@ -75,7 +75,8 @@ def make_certificate(folder: Path, name: str = "127.0.0.1") -> tuple[Path, Path]
 
 @dataclass
 class LdapServer:
-    """What the server has and what it was asked. `fail` is "hang", "drop", "limit" or "endless"; it strikes at the second page."""
+    """What the server has and what it was asked. `fail` is "hang", "drop", "limit", "endless" or where people are sent on to; it
+    strikes at the second page."""
 
     entries: list[Entry] = field(default_factory=list)
     bind_dn: str = "cn=reader,dc=example"
@@ -142,11 +143,13 @@ class LdapServer:
         more = str(following) if following < len(self.entries) else ""
         if self.fail == "endless":
             more = "0"
-        self._answer(connection, number, DONE, 4 if begin and self.fail == "limit" else 0, more)
+        code = 4 if begin and self.fail == "limit" else 10 if begin and self.fail.startswith("ldap:") else 0
+        self._answer(connection, number, DONE, code, more)
         return True
 
     def _answer(self, connection: socket.socket, number: bytes, kind: int, code: int, cookie: str | None = None) -> None:
-        result = put(kind, put(ENUMERATED, code), put(OCTETS), put(OCTETS))
+        referral = put(REFERRAL, put(OCTETS, self.fail)) if code == 10 else b""
+        result = put(kind, put(ENUMERATED, code), put(OCTETS), put(OCTETS), referral)
         paged = b""
         if cookie is not None:
             value = put(SEQUENCE, put(INTEGER, 0), put(OCTETS, cookie))

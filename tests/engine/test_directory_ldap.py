@@ -98,6 +98,14 @@ def test_half_an_answer_is_none(server: LdapServer, fail: str) -> None:
     assert server.password not in refused.value.text
 
 
+def test_nobody_is_told_the_password_because_another_server_says_so(server: LdapServer) -> None:
+    with running(LdapServer(list(PEOPLE))) as other:
+        server.fail = f"ldap://127.0.0.1:{other.port}/DC=example"
+        with pytest.raises(DirectoryUnavailable):
+            list(directory(server).people())
+        assert other.heard == []
+
+
 @pytest.mark.faults
 def test_a_server_that_never_ends(server: LdapServer, monkeypatch: pytest.MonkeyPatch) -> None:
     server.fail = "endless"

@@ -83,6 +83,22 @@ def test_a_claim_that_is_the_person_id(world: World) -> None:
         world.engine.sign_in_by("oidc", "system", as_id=True)
 
 
+def test_taking_an_identity_away_signs_the_person_out(world: World) -> None:
+    world.engine.link_identity(WHO, "oidc", "sub-1", "admin")
+    token = world.engine.open_session(WHO)
+    world.engine.unlink_identity("oidc", "sub-1", "admin")
+    assert world.engine.session_person(token) is None and world.engine.viewer(WHO).person == WHO
+
+
+def test_an_office_links_its_own_people_only(world: World) -> None:
+    with pytest.raises(PersonNotFound):
+        world.engine.link_identity(WHO, "oidc", "sub-1", "admin", "elsewhere")
+    world.engine.link_identity(WHO, "oidc", "sub-1", "admin", "office")
+    with pytest.raises(IdentityNotFound):
+        world.engine.unlink_identity("oidc", "sub-1", "admin", "elsewhere")
+    assert world.engine.unlink_identity("oidc", "sub-1", "admin", "office") == WHO
+
+
 def test_an_ended_account(world: World) -> None:
     world.engine.link_identity(WHO, "oidc", "sub-1", "admin")
     world.disable(WHO)

@@ -15,7 +15,7 @@ from engine.jobs import DELIVERIES_AT_ONCE
 from engine.model import person
 from engine.notices import LEASE, RETRY_AFTER, TEMPLATES, SmtpSender, Told
 from engine.store import see
-from tests.support import DIVISION, GENERAL, MANAGER, STAFF, World, in_threads, make_world, postgresql_copy
+from tests.support import DIVISION, GENERAL, MANAGER, OTHER_MANAGER, STAFF, World, in_threads, make_world, postgresql_copy
 
 if TYPE_CHECKING:
     from tests.conftest import SmtpServer
@@ -132,6 +132,11 @@ def everything_once(world: World) -> None:
     with world.acting(GENERAL) as work:
         work.merge(second, first, f"{SECRET}の件と同じ")
     case_id = world.start("approval", item_summary=summary)
+    with world.acting(MANAGER) as work:
+        asked = work.consult(case_id, "person:staff.b", f"{SECRET}をどう見るか")
+        work.circulate(case_id, [OTHER_MANAGER], f"{SECRET}の件")
+    with world.engine.work(by="staff.b") as work:
+        work.answer(asked, f"{SECRET}でよい")
     world.pass_time(hours=4)
     world.complete(case_id, "review", opinion=SECRET)
     with world.acting(DIVISION) as work:
@@ -149,7 +154,8 @@ def test_mails_carry_number_step_and_link_and_nothing_of_the_case(mailing: tuple
     everything_once(world)
     world.run()
     # What administrators are told of stopped steps: tests/webui/test_stopped.py (these offices have none).
-    assert {row["template"] for row in world.notices()} == set(TEMPLATES) - {"service_stopped"}
+    # What is passed over or decided in absence: tests/engine/test_review.py.
+    assert {row["template"] for row in world.notices()} == set(TEMPLATES) - {"service_stopped", "later_review", "decided_for_you"}
     assert len(server.messages) == len(world.notices()) > 20
     numbers = [row["number"] for row in world.rows("case_file")]
     for delivered in server.messages:
