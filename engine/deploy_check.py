@@ -21,7 +21,7 @@ from engine.paper_templates import PAPER_IDS
 #: Facts the engine itself keeps; no form may declare them.
 ENGINE_FACTS = frozenset({"reporter", "reporting_unit", "reported_at"})
 #: Functions that service and send tasks may name (`engine.moves.SERVICES` has them).
-TOPICS = frozenset({"notify"})
+TOPICS = frozenset({"notify", "export_accounts", "revoke_accounts"})
 URGENCIES = ("at_once", "promptly", "plain")
 #: Facts that every case has without a form asking for them, and names that stand only inside a repeated step.
 COMMON_FACTS = ENGINE_FACTS | {"known_at", "owning_unit", "loop_index"}

@@ -64,6 +64,8 @@ class Move:
     told: list[Announced] = field(default_factory=list)
     failed: list[Failed] = field(default_factory=list)
     thrown: str | None = None
+    accounts: Callable[[str], list[dict[str, str]]] | None = None  # the open accounts of a unit, where the act may ask for them
+    revoked: list[str] = field(default_factory=list)  # people whose accounts end with this act
 
     def evaluate(self, expression: str, local: Mapping[str, Any] | None = None) -> Any:
         """The value of an expression over the facts, the local names of a multi-instance laid over them."""
@@ -98,7 +100,7 @@ class Move:
         """
         if node.topic and not self.acting and node.topic not in FORESEEN:
             raise NotForeseen
-        before = dict(self.facts), dict(self.changed), list(self.told)
+        before = dict(self.facts), dict(self.changed), list(self.told), list(self.revoked)
         try:
             self._work(node, local)
         except BpmnError as error:
@@ -106,7 +108,7 @@ class Move:
             raise
         except Exception as error:
             reason = reason_of(error, (before[0], self.facts))
-            self.facts, self.changed, self.told = before
+            self.facts, self.changed, self.told, self.revoked = before
             self.failed.append(Failed(node, dict(local), reason))
             if self.acting:  # the frames, not the exception's own words: those may hold what the case does
                 log.error("the work of %s failed: %s\n%s", node.id, reason, "".join(traceback.format_tb(error.__traceback__)))
@@ -263,9 +265,30 @@ def _notify(move: Move, node: Node, _local: Mapping[str, Any]) -> None:
     move.told.append(Announced(node.id, node.name, seats, node.properties.get("template", "step_told")))
 
 
+def _export_accounts(move: Move, _node: Node, _local: Mapping[str, Any]) -> None:
+    """Service `export_accounts`: the open accounts of the owning unit become the fact `accounts` (棚卸の一覧)."""
+    if move.accounts is None:
+        raise ServiceFailed("利用者の一覧を読めません。")
+    move.put({"accounts": move.accounts(str(move.facts["owning_unit"]))})
+
+
+def _revoke_accounts(move: Move, _node: Node, _local: Mapping[str, Any]) -> None:
+    """Service `revoke_accounts`: ends the accounts in the fact `revoke`, as far as the list in `accounts` has them."""
+    listed = {str(row.get("person")) for row in move.facts.get("accounts") or []}
+    chosen = [str(one) for one in move.facts.get("revoke") or []]
+    foreign = [one for one in chosen if one not in listed]
+    if foreign:
+        raise ServiceFailed(f"一覧にない利用者が{len(foreign)}人、失効の対象に挙げられています。")
+    move.revoked += chosen
+
+
 #: Functions that service and send tasks may name as `camunda:topic`. They change facts by `move.put` alone, may be called again after a
 #: failure, and fail by raising: `BpmnError(code)` for what the diagram names, anything else for what it does not.
-SERVICES: dict[str, Callable[[Move, Node, Mapping[str, Any]], None]] = {"notify": _notify}
+SERVICES: dict[str, Callable[[Move, Node, Mapping[str, Any]], None]] = {
+    "notify": _notify,
+    "export_accounts": _export_accounts,
+    "revoke_accounts": _revoke_accounts,
+}
 assert SERVICES.keys() == TOPICS, "the deployment check must know exactly these"
 #: Those of them that do nothing but put facts and announce: a preview does them too. Beyond any other it foresees nothing.
 FORESEEN = frozenset({"notify"})

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from engine import accounts, history, identity, people, staffing
+from engine import accounts, history, identity, leaving, people, staffing
 from engine.clock import civil_day, start_of_day
 from engine.errors import DatedFactInvalid, NotAllowed, PersonExists, PersonNotFound, UnknownSeat
 from engine.forms import clean_text
@@ -145,21 +145,9 @@ class Personnel:
         if person_id == viewer.person:
             raise DatedFactInvalid(why="自分の利用を終えることはできません。ほかの管理者に依頼してください。")
         why = self._words("理由", reason, 1_000)
-        yesterday = civil_day(viewer.at) - timedelta(days=1)
         with self._engine.writing() as connection:
-            old = self._known(connection, viewer, person_id)
-            connection.execute(person.update().where(person.c.id == person_id).values(disabled_at=viewer.at))
-            accounts.end_sessions_of(connection, person_id, viewer.at)
-            for table, mine in (
-                (holding, holding.c.person == person_id),
-                (deputy, sa.or_(deputy.c.person == person_id, deputy.c.principal == person_id)),
-            ):
-                open_rows = sa.select(table).where(mine, table.c.superseded_at.is_(None))
-                for row in connection.execute(open_rows).mappings().all():
-                    if row["valid_to"] is None or row["valid_to"] > yesterday:
-                        people.end_row(connection, table, row, yesterday, viewer.at, viewer.person)
-            self._record(connection, viewer, "person.ended", {"name": old["name"], "person": person_id, "reason": why})
-            after_posts_change(connection, viewer.organisation, viewer.at)
+            if not leaving.end_account(connection, self._office(viewer), person_id, viewer.at, viewer.person, why):
+                raise PersonNotFound(person=person_id)
 
     def reset_password(self, viewer: Viewer, person_id: str) -> str:
         """A new one-time password; every session ends. Raises PersonNotFound."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from engine import bars, history, notices, people, stopped
+from engine import bars, history, leaving, notices, people, stopped
 from engine.clock import civil_day, start_of_day, to_micros
 from engine.deadlines import ClockReading
 from engine.definitions import Definition
@@ -47,6 +47,7 @@ class OpenCase:
     finished: Row | None = None  # the task row that the act has closed itself
     sent_back_to: str = ""
     ran: str = ""  # the wait whose failed work the act has tried again, and done
+    accounts: Callable[[str], list[dict[str, str]]] | None = None
     reviews: list[int] = field(default_factory=list)  # task rows just opened that may be passed over when nobody is there
 
     @property
@@ -56,7 +57,7 @@ class OpenCase:
 
     def move(self, now: datetime, *, acting: bool = False) -> Move:
         """A mover over a copy of the facts; `acting` when what it does will be written."""
-        return Move(self.definition, self.organisation, dict(self.facts), now, acting)
+        return Move(self.definition, self.organisation, dict(self.facts), now, acting, accounts=self.accounts)
 
     def waits(self) -> tuple[Wait, ...]:
         """What the case waits for."""
@@ -181,6 +182,10 @@ class Writer:
         see(self._connection, case.row["organisation"], case.id, case.seen_by)
         clock_jobs, clock_dropped = self._clocks(case, move, ended is not None)
         jobs += clock_jobs
+        for person in dict.fromkeys(move.revoked):
+            told = {"case": case.row["number"]}
+            if person != self._actor:  # nobody ends his own account by an act that is still going on
+                leaving.end_account(self._connection, case.organisation, person, self._now, self._actor, "棚卸による失効", told)
         bars.name(self._connection, case, move, self._now, self._actor)
         if opened or case.finished is not None:
             bars.separate(self._connection, case, move, after, self._now)

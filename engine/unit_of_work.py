@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from engine import access, forms, history, obligations, people, standing
+from engine import access, forms, history, leaving, obligations, people, standing
 from engine.clock import civil_day
 from engine.definitions import Definitions
 from engine.errors import (
@@ -130,7 +130,10 @@ class UnitOfWork:
         definition = self._definitions.get(self._connection, row["definition"])
         self.attempt.setdefault("case", row["id"])
         self.organisation_id = self.organisation_id or row["organisation"]
-        return OpenCase(row, definition, self._organisations[row["organisation"]], Marking.load(row["marking"]), json.loads(row["facts"]))
+        office = self._organisations[row["organisation"]]
+        case = OpenCase(row, definition, office, Marking.load(row["marking"]), json.loads(row["facts"]))
+        case.accounts = lambda unit: leaving.accounts_in(self._connection, office, unit, self._now)
+        return case
 
     def _may_see(self, case_id: int, organisation: str) -> bool:
         if self.person == people.SYSTEM:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 
-from engine import access, attachments, tokens
+from engine import access, attachments, leaving, tokens
 from engine.clock import JST, civil_day
 from engine.errors import (
     ActionNotOffered,
@@ -64,7 +65,8 @@ class Work(SystemVerbs):
             "owning_unit": unit,
             "reported_at": self._now.astimezone(JST).isoformat(timespec="seconds"),
         }
-        move = Move(definition, self.organisation, facts, self._now, acting=True)
+        accounts = partial(leaving.accounts_in, self._connection, self.organisation, at=self._now)
+        move = Move(definition, self.organisation, facts, self._now, acting=True, accounts=accounts)
         read = self._read(start, answers, move)
         read.setdefault("known_at", self._now.astimezone(JST).isoformat(timespec="minutes"))
         step = move.begin(start, read)

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from engine import AccountEnded, IdentityInvalid, IdentityNotFound, IdentityTaken, IdentityUnknown, PersonNotFound
+from engine import AccountEnded, IdentityInvalid, IdentityNotFound, IdentityTaken, IdentityUnknown, PersonNotFound, civil_day
+from engine.model import metadata
 from tests.support import World
 
 WHO = "protection_manager.a"
@@ -105,3 +106,14 @@ def test_an_ended_account(world: World) -> None:
     with pytest.raises(AccountEnded):
         world.engine.sign_in_by("oidc", "sub-1")
     assert recorded(world) == [("office", "person.sign_in_refused", WHO, {"source": "oidc"})]
+
+
+def test_an_account_past_its_last_day(world: World) -> None:
+    world.engine.link_identity(WHO, "oidc", "sub-1", "admin")
+    table = metadata.tables["person"]
+    with world.engine.writing() as connection:
+        connection.execute(table.update().where(table.c.id == WHO).values(ends_on=civil_day(world.clock.now())))
+    assert world.engine.sign_in_by("oidc", "sub-1") == WHO, "the last day is included"
+    world.clock.advance(days=1)
+    with pytest.raises(AccountEnded):
+        world.engine.sign_in_by("oidc", "sub-1")
