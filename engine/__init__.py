@@ -78,7 +78,7 @@ from engine.errors import (
     UnknownUnit,
     WithdrawNotAllowed,
 )
-from engine.forms import parse_day, parse_instant
+from engine.forms import parse_instant
 from engine.jobs import run_forever
 from engine.organisation import Organisation
 from engine.organisation import load as load_organisation
@@ -291,7 +291,6 @@ __all__ = [
     "judge",
     "load_organisation",
     "load_scenario",
-    "parse_day",
     "parse_instant",
     "read_date",
     "run_forever",

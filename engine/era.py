@@ -11,6 +11,8 @@ _ERAS = (
     ("令和", "R", date(2019, 5, 1), date.max),
     ("平成", "H", date(1989, 1, 8), date(2019, 4, 30)),
     ("昭和", "S", date(1926, 12, 25), date(1989, 1, 7)),
+    ("大正", "T", date(1912, 7, 30), date(1926, 12, 24)),
+    ("明治", "M", date(1868, 1, 25), date(1912, 7, 29)),
 )
 # Word processors pad figures (令和 9年 4月 1日): blanks are taken where 年月日 part the figures, nowhere else.
 _FORMS = tuple(
@@ -51,7 +53,7 @@ def read_date(text: str) -> date:
 
 
 def japanese_date(day: date) -> str:
-    """A day with its era, 令和9年4月1日; the first year is 元年, and before 昭和 the year is counted as in ISO."""
+    """A day with its era, 令和9年4月1日; the first year is 元年, and before 明治 the year is counted as in ISO."""
     for name, _letter, begins, _ends in _ERAS:
         if day >= begins:
             year = day.year - begins.year + 1

@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from engine.clock import JST
+from engine.era import read_date
 from engine.errors import FormInvalid
 from engine.views import FieldShown
 
@@ -19,11 +20,7 @@ MAX_TEXT = 4_000
 MAX_STRING = 200
 MAX_ROWS = 1_000
 MAX_NUMBER = 1_000_000_000
-#: Japanese eras by the first day of their first year, newest first: years are typed as 令和8年 as often as 2026.
-ERAS = (("令和", 2018), ("平成", 1988), ("昭和", 1925))
 
-_DATE = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?")
-_ERA_DATE = re.compile(r"(令和|平成|昭和|R|H|S)(元|\d{1,2})[-/.年](\d{1,2})[-/.月](\d{1,2})日?")
 _TIME = re.compile(r"(\d{1,2})(?::|時)(\d{1,2})?(?::(\d{1,2}))?分?")
 # Bidirectional controls can make a text read differently from what it says; other controls break papers and exports.
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
@@ -364,22 +361,6 @@ def _rows(spec: FieldSpec, value: Any) -> list[dict[str, str]]:
     return result
 
 
-def parse_day(text: str) -> date:
-    """A civil day typed as 2026-11-21, 2026/11/21, 2026年11月21日, 令和8年11月21日 or R8.11.21, in full or half width.
-
-    Raises:
-        ValueError: when it is none of these, or no such day exists.
-    """
-    text = unicodedata.normalize("NFKC", text).strip().replace(" ", "")
-    if match := _ERA_DATE.fullmatch(text):
-        era = {"R": "令和", "H": "平成", "S": "昭和"}.get(match[1], match[1])
-        year = dict(ERAS)[era] + (1 if match[2] == "元" else int(match[2]))
-        return date(year, int(match[3]), int(match[4]))
-    if match := _DATE.fullmatch(text):
-        return date(int(match[1]), int(match[2]), int(match[3]))
-    raise ValueError(text)
-
-
 def parse_instant(text: str) -> datetime:
     """An instant: ISO 8601 with offset, or a day and a time which are then Japanese civil time.
 
@@ -394,14 +375,14 @@ def parse_instant(text: str) -> datetime:
         match = _TIME.fullmatch(time_text.strip())
         if not match:
             raise ValueError(text) from None
-        day = parse_day(day_text)
+        day = read_date(day_text)
         instant = datetime(day.year, day.month, day.day, int(match[1]), int(match[2] or 0), int(match[3] or 0), tzinfo=JST)
     return instant if instant.tzinfo else instant.replace(tzinfo=JST)
 
 
 def _date(_spec: FieldSpec, value: Any) -> str:
     try:
-        day = value if isinstance(value, date) and not isinstance(value, datetime) else parse_day(str(value))
+        day = value if isinstance(value, date) and not isinstance(value, datetime) else read_date(str(value))
     except ValueError:
         raise _Bad("には日付を入力してください（例：2026-11-21、令和8年11月21日）。") from None
     if not 1900 <= day.year <= 2200:

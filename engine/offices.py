@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -58,11 +60,17 @@ class Offices(Mapping[str, Organisation]):
 
 def with_changes(office: Organisation, rows: list[Any]) -> Organisation:
     """The office with rows of `unit_change` laid over it."""
-    if not rows:
-        return office
-    ends = {row["unit"]: (row["effective_on"], row["successor"]) for row in rows if not row["begins"]}
-    begins = [unit_from(json.loads(row["begins"]), row["effective_on"]) for row in rows if row["begins"]]
-    return amended(office, ends, begins)
+    told = [[row["unit"], row["successor"], row["effective_on"].isoformat(), row["begins"]] for row in rows]
+    return with_amendments(office, json.dumps(told, ensure_ascii=False)) if rows else office
+
+
+def with_amendments(office: Organisation, amendments: str) -> Organisation:
+    """The office with changes laid over it as `Organisation.amendments` writes them: [unit, successor, first day, unit that begins] each."""
+    told = [(unit, successor, date.fromisoformat(day), begins) for unit, successor, day, begins in json.loads(amendments)]
+    ends = {unit: (day, successor) for unit, successor, day, begins in told if not begins}
+    begins_of = [unit_from(json.loads(begins), day) for _, _, day, begins in told if begins]
+    digest = hashlib.sha256(f"{office.digest}\0{amendments}".encode()).hexdigest()
+    return replace(amended(office, ends, begins_of), amendments=amendments, digest=digest)
 
 
 def unit_from(told: Mapping[str, Any], first_day: date) -> Unit:

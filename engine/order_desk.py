@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 MOST_SHOWN = 200
 MAX_TITLE = 200
 MAX_NOTE = 4_000
+MAX_REASON = 1_000
 
 
 class OrderDesk:
@@ -126,8 +127,9 @@ class OrderDesk:
             shown = _shown(row, names, viewer)
             rows = orders.loaded(row["content"]) if row["kind"] == "personnel" else ()
             lines = tuple(self._line(connection, office, one) for one in rows)
+            units = self._changed(office, row)
             if row["state"] != "draft":
-                return OrderPreview(shown, lines, (), (), (), ())
+                return OrderPreview(shown, lines, (), (), (), (), units)
             made, plan = self._planned(connection, office, row, civil_day(viewer.at))
             after = amended(office, made.ends, made.begins) if made is not None else office
             why_not = self._why_not(viewer, row)
@@ -138,13 +140,21 @@ class OrderDesk:
                 vacancies=self._vacant(connection, office, after, plan),
                 warnings=tuple(plan.warnings),
                 faults=tuple((fault.line, fault.column, fault.message) for fault in plan.faults),
-                units=tuple(
-                    (office.units[unit].name, after.units[heir].name) for unit, (_, heir) in (made.ends if made is not None else {}).items()
-                ),
+                units=units,
                 cases=reorganisation.open_cases(connection, office, made.ends) if made is not None else 0,
                 may_approve=not why_not and not plan.faults,
                 why_not=why_not,
             )
+
+    @staticmethod
+    def _changed(office: Organisation, row: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+        """(what ends, what takes its place) of a reorganisation, every new unit of a split named."""
+
+        def name(unit: str) -> str:
+            return office.units[unit].name if unit in office.units else unit
+
+        changes = reorganisation.loaded(row["content"]) if row["kind"] == "reorganisation" else ()
+        return tuple((name(unit), "、".join(one.names) or name(one.into)) for one in changes for unit in one.units)
 
     def _planned(self, connection: sa.Connection, office: Organisation, row: Mapping[str, Any], today: date) -> tuple[Reform | None, Plan]:
         if row["kind"] == "personnel":
@@ -220,7 +230,7 @@ class OrderDesk:
             raise NotAllowed()
         office = self._office(viewer)
         with self._engine.writing() as connection:
-            row = self._row(connection, viewer, order_id)
+            row = self._row(connection, viewer, order_id, lock=True)
             why_not = self._why_not(viewer, row)
             if why_not:
                 raise OrderRefused(why=why_not, order=order_id)
@@ -240,16 +250,22 @@ class OrderDesk:
     def withdraw(self, viewer: Viewer, order_id: int, reason: str) -> None:
         """Give up an order that nobody has approved yet. Raises NotAllowed, OrderNotFound, OrderRefused."""
         self._engine.personnel.require_keeper(viewer)
+        try:
+            why = clean_text(reason, MAX_REASON, lines=False)
+        except ValueError as wrong:
+            raise OrderRefused(why=f"理由{wrong}", order=order_id) from None
+        if not why:
+            raise OrderRefused(why="取りやめる理由を入力してください。", order=order_id)
         with self._engine.writing() as connection:
-            row = self._row(connection, viewer, order_id)
+            row = self._row(connection, viewer, order_id, lock=True)
             if row["state"] != "draft":
                 raise OrderRefused(why="この発令は、すでに承認されたか、取りやめられています。", order=order_id)
-            values = {"state": "withdrawn", "decided_at": viewer.at, "decided_by": viewer.person, "reason": reason[:1000]}
+            values = {"state": "withdrawn", "decided_at": viewer.at, "decided_by": viewer.person, "reason": why}
             connection.execute(personnel_order.update().where(personnel_order.c.id == order_id).values(values))
-            self._record(connection, viewer, "order.withdrawn", order_id, row, reason=reason[:1000])
+            self._record(connection, viewer, "order.withdrawn", order_id, row, reason=why)
 
-    def _row(self, connection: sa.Connection, viewer: Viewer, order_id: int) -> Mapping[str, Any]:
-        row = orders.find(connection, viewer.organisation, order_id)
+    def _row(self, connection: sa.Connection, viewer: Viewer, order_id: int, *, lock: bool = False) -> Mapping[str, Any]:
+        row = orders.find(connection, viewer.organisation, order_id, lock=lock)
         if row is None:
             raise OrderNotFound(order=order_id)
         return row

@@ -263,8 +263,8 @@ def action_name(action: str) -> str:
     return _ACTIONS.get(action, action)
 
 
-def find(connection: sa.Connection, office: str, order_id: int) -> Mapping[str, Any] | None:
-    """An order of an office."""
-    query = sa.select(personnel_order).where(personnel_order.c.id == order_id, personnel_order.c.organisation == office).with_for_update()
-    row = connection.execute(query).mappings().first()
+def find(connection: sa.Connection, office: str, order_id: int, *, lock: bool = False) -> Mapping[str, Any] | None:
+    """An order of an office; locked for those who decide it, as a transaction that only reads may lock nothing."""
+    query = sa.select(personnel_order).where(personnel_order.c.id == order_id, personnel_order.c.organisation == office)
+    row = connection.execute(query.with_for_update() if lock else query).mappings().first()
     return dict(row) if row is not None else None

@@ -93,6 +93,7 @@ class Organisation:
     clause_rows: tuple[Clause, ...] = ()
     reporter_role: str = ""  # from whose seat anyone reports, for people without a main post
     successors: Mapping[str, str] = field(default_factory=dict)  # unit that ended -> the one that took its place
+    amendments: str = ""  # JSON of the orders laid over the folder; part of what a proof depends on
     _answered: dict[date, dict[str, tuple[str, ...]]] = field(default_factory=dict, compare=False, repr=False)
 
     def clause(self, clause_id: str, on: date) -> Clause | None:

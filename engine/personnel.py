@@ -177,12 +177,13 @@ class Personnel:
             raise DatedFactInvalid(why="区分は、本務・兼務・併任・事務取扱・職務代理のどれかです。")
         if kind in ("caretaker", "acting") and not basis.strip():
             raise DatedFactInvalid(why="事務取扱・職務代理には、根拠を書いてください。")
+        rule = self._words("根拠", basis, LONGEST_BASIS) if basis.strip() else ""
         with self._engine.writing() as connection:
             self._known(connection, viewer, person_id)
             self._no_overlap(connection, person_id, seat, valid_from, valid_to)
             people.appoint(
                 connection, person_id=person_id, organisation=office.id, seat=seat, kind=kind, valid_from=valid_from, valid_to=valid_to,
-                at=viewer.at, by=viewer.person, basis=basis.strip()[:LONGEST_BASIS],
+                at=viewer.at, by=viewer.person, basis=rule,
             )  # fmt: skip
             data = {
                 "name": office.seat_name(seat), "kind": kind, "from": valid_from.isoformat(), "to": valid_to.isoformat() if valid_to else None,

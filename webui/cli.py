@@ -81,7 +81,7 @@ def _print_json(value: Any) -> None:
 
 def _day(_context: click.Context, _parameter: click.Parameter, value: str) -> date:
     try:
-        return core.parse_day(value)
+        return core.read_date(value)
     except ValueError:
         raise click.BadParameter(f"日付「{value}」を読めません（例：2026-12-01、令和8年12月1日）。") from None
 

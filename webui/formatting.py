@@ -9,17 +9,9 @@ from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from engine import JST
+from engine import JST, japanese_date
 
 WEEKDAYS = "月火水木金土日"
-#: First day of each era, newest first.
-ERAS = (
-    (date(2019, 5, 1), "令和"),
-    (date(1989, 1, 8), "平成"),
-    (date(1926, 12, 25), "昭和"),
-    (date(1912, 7, 30), "大正"),
-    (date(1868, 1, 25), "明治"),
-)
 _LOCAL_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _LOCAL_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?")
 
@@ -85,12 +77,7 @@ def wareki(value: datetime | date | None) -> str:
     """A day in the Japanese calendar; the first year of an era is 元年."""
     if value is None:
         return ""
-    on = _day_of(value)
-    for first, era in ERAS:
-        if on >= first:
-            year = on.year - first.year + 1
-            return f"{era}{'元' if year == 1 else year}年{on.month}月{on.day}日"
-    return f"{on.year}年{on.month}月{on.day}日"
+    return japanese_date(_day_of(value))
 
 
 def size(value: int) -> str:

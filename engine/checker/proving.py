@@ -112,6 +112,7 @@ class Prover:
             "files": {name: data.decode("utf-8") for name, data in sorted(files.items())},
             "folder": str(organisation.folder.resolve()) if organisation is not None else None,
             "office": organisation.digest if organisation is not None else None,
+            "amendments": organisation.amendments if organisation is not None else "",
             "on": on.isoformat() if on is not None else None,
             "budget": budget,
             "memory": self.memory,
@@ -344,6 +345,10 @@ def _explored(asked: Mapping[str, Any]) -> bytes:
     office = None
     if asked["folder"] is not None:
         office = offices.load(Path(asked["folder"]))
+        if asked["amendments"]:
+            from engine.offices import with_amendments
+
+            office = with_amendments(office, asked["amendments"])
         if office.digest != asked["office"]:
             return b'{"failed": "moved"}'
     files = {name: text.encode("utf-8") for name, text in asked["files"].items()}
