@@ -130,9 +130,9 @@ class Organisation:
                     continue
                 for role in unit.seats:
                     old = f"{role}@{unit.id}"
-                    now = self.current_seat(old, on)
-                    if now is not None and now != old:
-                        found[now] = (*found.get(now, ()), old)
+                    heir = self.current_seat(old, on)
+                    if heir is not None and heir != old:
+                        found[heir] = (*found.get(heir, ()), old)
             self._answered[on] = found
         return self._answered[on].get(seat, ())
 

@@ -29,7 +29,7 @@ from engine.net import Net
 from engine.organisation import Organisation
 from engine.rules import Property
 
-#: Seconds one exploration may take; what is not finished by then is not proven and cannot come into force.
+#: Seconds of the processor that one exploration may take; what is not finished by then is not proven and cannot come into force.
 EXPLORATION = 30.0
 #: Seconds for a procedure with everything its office asks of it, each question being an exploration of its own.
 BUDGET = 180.0
@@ -69,10 +69,10 @@ def check(
     Returns:
         every finding, each with a shortest run that shows it where one does.
     """
-    began = time.monotonic()
+    began = time.process_time()
     checking = _Checking(net, decisions, organisation, began + budget, whole)
     findings = list(checking.all(on))
-    return Report(tuple(findings), checking.states, checking.transitions, time.monotonic() - began, checking.finished)
+    return Report(tuple(findings), checking.states, checking.transitions, time.process_time() - began, checking.finished)
 
 
 class _Checking:
@@ -102,7 +102,7 @@ class _Checking:
         parts = self._explored(Question())
         found = [(part, verdict) for part in parts for verdict in verdicts(part.world, part.graph)]
         if found and len(parts) > 1:
-            self.survey.until = min(self.until, time.monotonic() + EXPLORATION)
+            self.survey.until = min(self.until, time.process_time() + EXPLORATION)
             again = self.survey.whole(Question(), MOST)  # parts may be stricter than the whole: what the whole can say counts
             self._count([again])
             if again.graph.finished:
@@ -112,7 +112,7 @@ class _Checking:
 
     def _explored(self, question: Question, watching: Watching | None = None) -> list[Part]:
         """The walk through all states, as a whole or in parts; what is watched is the walk that counts."""
-        self.survey.until = min(self.until, time.monotonic() + EXPLORATION)
+        self.survey.until = min(self.until, time.process_time() + EXPLORATION)
         part = self.survey.whole(self._exactly(question), self.limit if self.survey.inside else MOST_EXACT, watching)
         parts = [part]
         if not part.graph.finished:

@@ -122,7 +122,7 @@ def explore(
         reduce: chooses acts that stand for all of them (engine/checker/independence.py); None tries everything.
         frozen: node numbers of steps that nobody ever completes.
         watch: is told of every act that was tried: state before, act, outcome.
-        until: `time.monotonic()` at which to give up.
+        until: `time.process_time()` at which to give up.
         limit: states at which to give up.
     """
     graph = Graph()
@@ -169,7 +169,7 @@ def explore(
         arrive(-1, Act("start", 0, world.net.start.index), outcome)
     while todo:
         while todo:
-            if len(graph.states) > limit or (until is not None and time.monotonic() > until):
+            if len(graph.states) > limit or (until is not None and time.process_time() > until):
                 graph.finished = False
                 return graph
             here = todo.popleft()

@@ -57,7 +57,7 @@ class Survey:
 
     Args:
         derived: tables that are recomputed after every change (rules.toml).
-        until: `time.monotonic()` at which to give up.
+        until: `time.process_time()` at which to give up.
     """
 
     def __init__(self, net: Net, decisions: Mapping[str, Decision], derived: Iterable[str], until: float | None = None) -> None:

@@ -422,7 +422,7 @@ class World:
                     found[key] = found[key]._replace(mask=found[key].mask | outcome.mask, sure=found[key].sure or outcome.sure)
             if not chooser.advance():
                 return list(found.values())
-            if self.until is not None and time.monotonic() > self.until:
+            if self.until is not None and time.process_time() > self.until:
                 raise OutOfTime
 
 

@@ -65,7 +65,7 @@ def installation(database: str | None = None) -> Iterator[Engine]:
         try:
             engine.migrate()
             populate(engine, {UNIT, ORGANISATION})
-            engine.appoint(DEPUTY, MANAGER_SEAT, kind="deputy", since=SINCE)  # so that a step that opens is told to somebody
+            engine.appoint(DEPUTY, MANAGER_SEAT, kind="acting", since=SINCE)  # so that a step that opens is told to somebody
             engine.deploy(ORGANISATION, f"{ORGANISATION}.designer")
             yield engine
         finally:
