@@ -11,9 +11,9 @@ import pytest
 
 from engine import play, tokens
 from engine.errors import BadInstances, ExpressionError, NotSendBack, NotWaiting, NoWayOut, TooManySteps
-from engine.net import Node, Timer, read_timer
+from engine.net import EventSpec, FieldSpec, Flow, Kind, MultiSpec, Node, Scope, Timer, read_timer
 from engine.play import Play
-from engine.tokens import BpmnError, ServiceFailed
+from engine.tokens import BpmnError, ServiceFailed, Wait
 from tests.engine.drawing import (
     Case,
     boundary,
@@ -38,6 +38,8 @@ from tests.engine.drawing import (
     timer,
     user,
 )
+
+STEP = Node(0, "a", "a", Kind.TASK, "", 0)
 
 
 class TestLocals:
@@ -75,10 +77,10 @@ class TestLocals:
             case.complete("g")
         assert (case.wait("yes").local["unit"], case.wait("no").local["unit"]) == ("b", "a")
 
-    @pytest.mark.parametrize("prefix", ["nrOf{}Instances", "numberOf{}Instances"])
-    def test_the_completion_condition_counts_by_the_names_of_the_standard_and_by_those_of_our_tool(self, prefix: str) -> None:
-        names = {what: prefix.format(what) for what in ("", "Completed", "Active")}
-        until = f"{names['']} == 4 and {names['Completed']} == 1 and {names['Active']} == 3"
+    @pytest.mark.parametrize("name", ["nrOf{}Instances", "numberOf{}Instances"])
+    def test_the_completion_condition_counts_under_two_names(self, name: str) -> None:
+        """Those of Camunda and those of the standard."""
+        until = " and ".join(f"{name.format(what)} == {count}" for what, count in (("", 4), ("Completed", 1), ("Active", 3)))
         assert Case(net(start(), user("a", multi(times="4", until=until)), end(), flows("s > a > e"))).complete("a").ended == "e"
 
 
@@ -299,8 +301,9 @@ class TestTimers:
     @pytest.mark.parametrize(
         ("kind", "text"),
         [
-            ("duration", "PT0S"), ("duration", "P100001D"), ("duration", "PT1.5H"), ("date", "2026-11-20T17:00"),
-            ("cycle", "R0/P1D"), ("cycle", "R3/PT0S"), ("cycle", "R3/tomorrow"),
+            ("duration", "PT0S"), ("duration", "P100001D"), ("duration", "PT1.5H"), ("duration", "PT２４H"),
+            ("date", "2026-11-20T17:00"), ("date", "２０２６-11-20"),
+            ("cycle", "R0/P1D"), ("cycle", "R3/PT0S"), ("cycle", "R3/tomorrow"), ("cycle", "R３/P1D"),
         ],
     )  # fmt: skip
     def test_a_time_that_can_never_be_due_is_refused_by_its_text(self, kind: str, text: str) -> None:
@@ -310,3 +313,30 @@ class TestTimers:
     def test_the_shortest_cycle_and_the_longest_duration(self) -> None:
         assert read_timer("cycle", "R1/P1D") == Timer("cycle", "P1D", True, 1)
         assert read_timer("duration", "P100000D") == Timer("duration", "P100000D", True)
+
+
+class TestDefaults:
+    """What whoever draws a net by hand need not say."""
+
+    @pytest.mark.parametrize(
+        ("made", "unsaid"),
+        [
+            (FieldSpec("a", "甲"), {"type": "string", "default": None, "choices": (), "constraints": {}, "properties": {}}),
+            (Timer("date", "2026-11-20", True), {"repeat": None}),
+            (EventSpec("none"), {"name": "", "code": None, "condition": None, "timer": None, "interrupting": True}),
+            (MultiSpec(False), {"collection": None, "cardinality": None, "variable": None, "completion": None, "scope": -1}),
+            (Flow(0, "f", 1, 2), {"condition": None, "name": "", "default": False, "virtual": False}),
+            (Scope(0, "process", None, None), {"starts": (), "event_starts": (), "joins": ()}),
+            (Wait("task", 1, STEP, {}), {"fired": 0}),
+            (
+                STEP,
+                {"source": "", "process": "", "prefix": "", "documentation": "", "lane": "", "candidate_groups": (), "assignee": None}
+                | {"form": (), "properties": {}, "topic": None, "expression": None, "decision": None, "event": None, "multi": None}
+                | {"called": None, "body": None, "attached": None, "boundaries": (), "incoming": (), "outgoing": ()}
+                | {"send_backs": (), "targets": ()},
+            ),
+        ],
+        ids=lambda value: type(value).__name__,
+    )
+    def test_it_is_a_plain_one(self, made: object, unsaid: dict[str, Any]) -> None:
+        assert {name: getattr(made, name) for name in unsaid} == unsaid
