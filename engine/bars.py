@@ -7,32 +7,37 @@ step to somebody who may not do it, and for finding who is next in order when ev
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from engine import history, people
 from engine.clock import civil_day
-from engine.model import Row, bar, task
+from engine.model import Row, bar, deputy, holding, task
 from engine.moves import Move
-from engine.net import Net, Node
+from engine.net import Node
+from engine.organisation import Organisation
 from engine.tokens import Wait
 
 if TYPE_CHECKING:
     from engine.store import OpenCase
 
 
-def named_fields(net: Net) -> frozenset[str]:
-    """The facts that name people who take no part: fields of type `people` with property `named`."""
-    return frozenset(
-        spec.id for node in net.nodes for spec in node.form if spec.type == "people" and spec.properties.get("named") == "true"
-    )
+_HOLD = sa.and_(
+    holding.c.organisation == sa.bindparam("office"), holding.c.seat.in_(sa.bindparam("seats", expanding=True)), people.in_period(holding)
+)
+_CANDIDATES = sa.union(
+    sa.select(holding.c.person).where(holding.c.person.in_(sa.bindparam("persons", expanding=True)), _HOLD),
+    sa.select(deputy.c.person)
+    .join(holding, holding.c.person == deputy.c.principal)
+    .where(deputy.c.person.in_(sa.bindparam("persons", expanding=True)), people.in_period(deputy), _HOLD),
+)
 
 
 def name(connection: sa.Connection, case: OpenCase, move: Move, now: datetime, by: str) -> None:
     """Bring the bars of a case up to the people its facts name; who is no longer named comes back in."""
-    fields = named_fields(case.definition.net)
+    fields = case.definition.named_fields
     if not fields or (case.facts and not fields & move.changed.keys()):
         return
     wanted = {str(person) for field in fields for person in (move.facts.get(field) or [])}
@@ -73,19 +78,64 @@ def others(node: Node) -> frozenset[str]:
 
 
 def _keep_from(connection: sa.Connection, case: OpenCase, row: Row, persons: set[str], move: Move, now: datetime) -> None:
-    """A bar for each of these people who is, or stands in for, a candidate of the step today: most who acted never are."""
-    behind = people.holders(connection, case.organisation, [row["seat"]], civil_day(now), case.row["process_id"])
-    candidates = {holder.person for holder in behind} | {holder.principal for holder in behind}
-    if not persons & candidates:
+    """A bar for each of these people who is a candidate of the step or of a rung above, or a deputy of one: most who acted never are."""
+    office, on = case.organisation, civil_day(now)
+    seats, seat = [office.current_seat(row["seat"], on) or row["seat"]], office.next_seat(row["seat"], on)
+    while seat is not None and seat not in seats:
+        seats, seat = [*seats, seat], office.next_seat(seat, on)
+    candidates = set(connection.scalars(_CANDIDATES, {"office": office.id, "seats": seats, "persons": sorted(persons), "on_day": on}))
+    if not candidates:
         return
     barred = set(connection.scalars(sa.select(bar.c.person).where(bar.c.task_id == row["id"], bar.c.lifted_at.is_(None))))
-    for person in sorted((persons & candidates) - barred):
+    for person in sorted(candidates - barred):
         _put(connection, case, int(row["id"]), person, "same_person", now)
 
 
 def _put(connection: sa.Connection, case: OpenCase, task_id: int | None, person: str, reason: str, now: datetime) -> None:
     values = {"organisation": case.row["organisation"], "case_id": case.id, "task_id": task_id, "person": person, "reason": reason}
     connection.execute(bar.insert().values({**values, "since": now}))
+    case.row["barred"] = True
+
+
+def of_case(connection: sa.Connection, case_id: int) -> dict[int | None, set[str]]:
+    """task id (None: the whole case) -> who is kept from it now."""
+    found: dict[int | None, set[str]] = {}
+    query = sa.select(bar.c.task_id, bar.c.person).where(bar.c.case_id == case_id, bar.c.lifted_at.is_(None))
+    for row in connection.execute(query):
+        found.setdefault(row.task_id, set()).add(row.person)
+    return found
+
+
+def answering(connection: sa.Connection, office: Organisation, seat: str, process: str, barred: set[str], on: date) -> str | None:
+    """The seat that answers for a step when some people are kept from it: its own, or the next rung with somebody who is not.
+
+    A seat that nobody holds at all does not pass its work on: that is a vacancy, which is shown and repaired.
+    """
+    asked: str | None = seat
+    seen: set[str] = set()
+    while asked is not None and asked not in seen:
+        seen.add(asked)
+        behind = people.holders(connection, office, [asked], on, process)
+        if not behind and asked == seat:
+            return seat
+        if any(holder.person not in barred and holder.principal not in barred for holder in behind):
+            return asked
+        asked = office.next_seat(asked, on)
+    return None
+
+
+def instead_of(connection: sa.Connection, case: OpenCase, on: date) -> dict[str, str]:
+    """seat -> the rung above that does its actions in a case because everybody behind the seat is named there."""
+    named = of_case(connection, case.id).get(None, set()) if case.definition.named_fields else set()
+    found: dict[str, str] = {}
+    if named:
+        move = case.move(case.row["changed_at"])
+        groups = {group for wait in case.waits() if wait.kind == "message" for group in wait.node.candidate_groups}
+        for seat in sorted(seat for group in groups if (seat := move.seat_or_none(group)) is not None):
+            heir = answering(connection, case.organisation, seat, case.row["process_id"], named, on)
+            if heir is not None and heir != seat:
+                found[seat] = heir
+    return found
 
 
 def lift_of_case(connection: sa.Connection, case_id: int, now: datetime) -> None:

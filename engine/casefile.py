@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from engine import access, foresight, forms, lookup, obligations, paper_templates, papers, people, referral_list, stopped, wording
+from engine import access, bars, foresight, forms, lookup, obligations, paper_templates, papers, people, referral_list, stopped, wording
 from engine.clock import civil_day
 from engine.errors import AttachmentNotFound, CaseNotFound, NotFound, ProcessNotFound, TaskNotFound
 from engine.expressions import compile_expression
@@ -75,6 +75,7 @@ class CaseReader:
         self._viewer = viewer
         self._organisation = organisation
         self._definition = definition
+        self._instead_of: dict[int, dict[str, str]] = {}
 
     # ---------------------------------------------------------------- loading
 
@@ -174,7 +175,7 @@ class CaseReader:
                 statutory=bool(row["statutory"]),
                 overdue=row["due_at"] <= self._viewer.at,
                 claimed_by_name=names.get(row["claimed_by"]) if (row["seat"], row["claimed_by"]) in there else None,
-                mine=row["seat"] in self._viewer.keys,
+                mine=row["id"] not in self._viewer.barred and bool(access.standings(self._viewer, row)),
             )
             for row in rows
         )
@@ -356,8 +357,15 @@ class CaseReader:
         """The viewer's seats that an action is open to."""
         move = self._move(case)
         allowed = {move.seat_or_none(group) for group in wait.node.candidate_groups}
+        allowed |= {heir for seat, heir in self._instead(case).items() if seat in allowed}
         usable = access.usable(self._viewer, case.row["process_id"])
         return tuple(held for held in usable if held.seat in allowed) if case.id not in self._viewer.barred_cases else ()
+
+    def _instead(self, case: OpenCase) -> dict[str, str]:
+        """Seats whose actions the rung above does, as the case names everybody behind them; asked once a page."""
+        if self._instead_of.get(case.id) is None:
+            self._instead_of[case.id] = bars.instead_of(self._connection, case, civil_day(self._viewer.at))
+        return self._instead_of[case.id]
 
     def _seeing_seats(self, case: OpenCase) -> tuple[SeatHeld, ...]:
         """The viewer's seats that see the case."""
@@ -375,6 +383,7 @@ class CaseReader:
         if case.id in self._viewer.barred_cases:
             return []
         keys = {held.seat for held in access.usable(self._viewer, case.row["process_id"])}
+        keys |= {seat for seat, heir in self._instead(case).items() if heir in keys}
         found = [wait for wait in case.waits() if wait.kind == "message" and move.may_send(wait, keys)]
         return list({wait.node.event.name: wait for wait in reversed(found) if wait.node.event is not None}.values())[::-1]
 
@@ -416,7 +425,7 @@ class CaseReader:
         case, head = self.load(row["case_id"])
         definition = case.definition
         lapsed = people.lapsed_claims(self._connection, self._organisation, [row], civil_day(self._viewer.at))
-        shown = row_shown(row, self._organisation, definition, self._viewer.at, lapsed=bool(lapsed))
+        shown = row_shown(row, self._organisation, definition, self._viewer, lapsed=bool(lapsed))
         wait = (
             next((one for one in case.waits() if one.kind == "task" and one.key == row["wait"]), None) if row["state"] == "open" else None
         )
@@ -457,7 +466,7 @@ class CaseReader:
                 "index": local.get("loop_index"),
                 "suggestion": suggestion(move, node),
             },
-            following=self._following(case, node, buttons, errors),
+            following=self._following(case, row["seat"], node, buttons, typed, errors),
             can_pull_up=row["state"] == "open" and "passed_over" in node.properties and self._is_above(case, row["seat"]),
             referrals=self.referrals(case.id),
         )
@@ -489,22 +498,36 @@ class CaseReader:
             above = self._organisation.next_seat(above, civil_day(self._viewer.at))
         return False
 
-    def _following(self, case: OpenCase, node: Node, buttons: Sequence[Button], errors: Mapping[str, str] | None) -> tuple[FollowUp, ...]:
-        """The steps that a button would open for the viewer himself, by another seat of his: shown as one task, recorded as two."""
-        mine = {held.seat: held.name for held in self._viewer.own_seats}
+    def _following(
+        self,
+        case: OpenCase,
+        seat: str,
+        node: Node,
+        buttons: Sequence[Button],
+        typed: Mapping[str, Any],
+        errors: Mapping[str, str] | None,
+    ) -> tuple[FollowUp, ...]:
+        """The steps that a button would open for the viewer himself, by another seat of his: shown as one task, recorded as two.
+
+        What was typed there, and what is wrong with it, is under `node id.field id`. What the step at hand asks is not asked twice.
+        """
+        mine = {held.seat: held.name for held in self._viewer.own_seats if held.seat != seat}
         opened = {one.node: one for button in buttons for one in button.consequences if one.seat in mine}
+        asked = {spec.id for spec in node.form if spec.properties.get("as_buttons") != "true"}
         found = []
         for node_id, one in opened.items():
             after = case.definition.net.by_id[node_id]
             apart = {*after.listed("not_same_person_as"), *node.listed("not_same_person_as")}
-            if after.multi is None and node_id != node.id and not apart & {after.element, node.element}:
-                wrong = {key.removeprefix(f"{node_id}."): text for key, text in (errors or {}).items() if key.startswith(f"{node_id}.")}
-                found.append(
-                    FollowUp(
-                        node_id, one.step, one.seat, mine[one.seat], after.documentation, self.clauses(after),
-                        self._fields(after, self._prefill(case, after, {}), wrong),
-                    )
-                )  # fmt: skip
+            if after.multi is not None or node_id == node.id or apart & {after.element, node.element}:
+                continue
+            if lookup.not_again(self._connection, self._viewer, case, after):
+                continue
+            own = len(node_id) + 1
+            said = {key[own:]: value for key, value in typed.items() if key.startswith(f"{node_id}.")}
+            wrong = {key[own:]: text for key, text in (errors or {}).items() if key.startswith(f"{node_id}.")}
+            fields = self._fields(after, {**self._prefill(case, after, {}), **said}, wrong)
+            fields = tuple(item for item in fields if item.id not in asked or item.as_buttons)
+            found.append(FollowUp(node_id, one.step, one.seat, mine[one.seat], after.documentation, self.clauses(after), fields))
         return tuple(found)
 
     def _mentioned(self, node: Node, facts: Mapping[str, Any]) -> dict[str, Any]:

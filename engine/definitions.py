@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from engine.limits import DEFAULT, Limits
 from engine.model import definition
 from engine.net import Net
 from engine.organisation import Organisation
+from engine.views import Viewer
 
 if TYPE_CHECKING:  # the prover itself plays procedures, and is handed in
     from engine.checker.proving import Prove
@@ -38,6 +40,17 @@ class Definition:
     net: Net
     decisions: Mapping[str, Decision]
     files: Mapping[str, bytes]
+
+    @cached_property
+    def named_fields(self) -> frozenset[str]:
+        """The facts that name people who take no part: fields of type `people` with property `named`."""
+        fields = (spec for node in self.net.nodes for spec in node.form)
+        return frozenset(spec.id for spec in fields if spec.type == "people" and spec.properties.get("named") == "true")
+
+    def may_start(self, viewer: Viewer) -> bool:
+        """Whether one of the viewer's seats may start a case: any seat, unless the start names roles (`candidateGroups`)."""
+        roles = {group.partition("@")[0] for group in self.net.start.candidate_groups}
+        return not roles or any(held.seat.partition("@")[0] in roles for held in viewer.seats if held.kind != "decision")
 
 
 @dataclass(frozen=True)

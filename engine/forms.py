@@ -70,8 +70,8 @@ def read(
     gathered, wrong = _gather(specs, raw)
     answers: dict[str, Any] = {}
     for name, spec in specs.items():
-        if name not in gathered:
-            continue
+        if name not in gathered or spec.properties.get("readonly") == "true":
+            continue  # what is only shown is never changed from here, whatever was posted
         try:
             answers[name] = _value(spec, gathered[name], now, units, people)
         except _Bad as bad:
@@ -107,9 +107,11 @@ def show(
     errors: Mapping[str, str] | None = None,
 ) -> tuple[FieldShown, ...]:
     """The fields with their values, ready to be drawn; `values` may hold what was typed and refused."""
+    specs = {spec.id: spec for spec in fields}
+    typed, _ = _gather(specs, values)
     shown = []
-    for spec in fields:
-        value = values.get(spec.id)
+    for spec in specs.values():
+        value = typed.get(spec.id)
         if value is None and spec.default not in (None, ""):
             value = spec.default
         choices = tuple(units.items()) if spec.type == "unit" else tuple((choice.value, choice.label) for choice in spec.choices)
@@ -128,6 +130,7 @@ def show(
                 maxlength=_maxlength(spec) if spec.type in ("string", "text") else None,
                 minimum=int(spec.constraints["min"]) if "min" in spec.constraints else None,
                 as_buttons=spec.properties.get("as_buttons") == "true",
+                readonly=spec.properties.get("readonly") == "true",
                 error=(errors or {}).get(spec.id, ""),
             )
         )

@@ -128,7 +128,7 @@ PROPERTIES: Mapping[str, frozenset[str]] = {
     "businessRuleTask": frozenset({"clause", "records", "sets"}),
     "intermediateThrowEvent": _WORK,
     "endEvent": _WORK,
-    "field": frozenset({"help", "shown_when", "as_buttons", "personal", "named"}),
+    "field": frozenset({"help", "shown_when", "as_buttons", "personal", "named", "readonly"}),
 }
 _ALL_PROPERTIES = frozenset().union(*PROPERTIES.values())
 _CLAUSE_ONLY = frozenset({"clause"})

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from engine import people
+from engine import access, people
 from engine.clock import civil_day, end_of_day, to_micros
 from engine.definitions import Definition
 from engine.model import FAR_FUTURE, Row, case_file, person, statutory_clock, task, task_read
@@ -57,7 +57,7 @@ def task_source(viewer: Viewer) -> tuple[sa.FromClause, list[sa.ColumnElement[An
     return source, columns
 
 
-def row_shown(row: Row, organisation: Organisation, definition: Definition, now: datetime, *, lapsed: bool = False) -> InboxRow:
+def row_shown(row: Row, organisation: Organisation, definition: Definition, viewer: Viewer, *, lapsed: bool = False) -> InboxRow:
     """A task row in words; `lapsed`: whoever claimed it no longer holds the seat."""
     node = definition.net.by_id.get(row["node"])
     clause_id = (node.properties.get("clause", "") if node else "").split(",")[0].strip()
@@ -81,11 +81,19 @@ def row_shown(row: Row, organisation: Organisation, definition: Definition, now:
         opened_at=row["opened_at"],
         due_at=None if row["due_at"] == FAR_FUTURE else row["due_at"],
         statutory=bool(row["statutory"]),
-        overdue=row["due_at"] <= now,
+        overdue=row["due_at"] <= viewer.at,
         unread=row["read_at"] is None,
         claimed_by=None if lapsed else row["claimed_by"],
         claimed_by_name=None if lapsed else row["claimed_name"],
+        acting=_acting(viewer, row),
+        form=bool(node is None or node.form),
     )
+
+
+def _acting(viewer: Viewer, row: Row) -> str:
+    """How a task is the viewer's without his holding its seat, in a word."""
+    plainest = next(iter(access.standings(viewer, row)), None)
+    return people.KINDS[plainest.kind] if plainest is not None and plainest.kind in ("substitute", "decision", "in_turn") else ""
 
 
 def inbox(
@@ -152,7 +160,7 @@ def inbox(
     others = [row for row in rows if row["claimed_by"] != viewer.person]
     lapsed = people.lapsed_claims(connection, organisation, others, civil_day(now))
     return InboxPage(
-        rows=tuple(row_shown(row, organisation, definition(row["definition"]), now, lapsed=row["id"] in lapsed) for row in rows),
+        rows=tuple(row_shown(row, organisation, definition(row["definition"]), viewer, lapsed=row["id"] in lapsed) for row in rows),
         counts=InboxCounts(*(int(number) for number in counted)),
         next=f"{to_micros(last['due_at'])}.{last['id']}" if more and last else None,
         processes=tuple(sorted(processes.items(), key=lambda pair: pair[1])),

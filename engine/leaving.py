@@ -16,7 +16,13 @@ from engine.organisation import Organisation
 
 
 def end_account(
-    connection: sa.Connection, office: Organisation, person_id: str, at: datetime, by: str, reason: str, told: Mapping[str, Any] | None = None
+    connection: sa.Connection,
+    office: Organisation,
+    person_id: str,
+    at: datetime,
+    by: str,
+    reason: str,
+    told: Mapping[str, Any] | None = None,
 ) -> bool:
     """End an account of an office; False when there is none that is open.
 

@@ -77,6 +77,19 @@ def _refused(connection: sa.Connection, viewer: Viewer, case: OpenCase, row: Any
         held = [item.name for item in viewer.seats]
         mine = f"きょうあなたが就いている役は「{'」「'.join(held)}」です" if held else "きょうあなたが就いている役はありません"
         return f"この処理の担当は「{case.organisation.seat_name(row['seat'])}」です。{mine}。"
+    again = not_again(connection, viewer, case, node)
+    if again:
+        return again
+    if row["claimed_by"] not in (None, viewer.person):
+        return "ほかの人が引き受けています。"
+    kept = connection.scalar(
+        sa.select(bar.c.id).where(bar.c.task_id == row["id"], bar.c.person == viewer.person, bar.c.lifted_at.is_(None))
+    )
+    return "この案件の別の処理を行ったため、この処理から外れています。" if kept is not None else ""
+
+
+def not_again(connection: sa.Connection, viewer: Viewer, case: OpenCase, node: Node) -> str:
+    """Why the viewer, having done what must be another's than this step, may not do it; empty when he has not."""
     others = node.listed("not_same_person_as")
     prefix = node.id.removesuffix(node.element)
     start = case.definition.net.start
@@ -91,9 +104,4 @@ def _refused(connection: sa.Connection, viewer: Viewer, case: OpenCase, row: Any
     if done is not None:
         day = japanese_day(civil_day(done.closed_at).isoformat())
         return f"{day}に「{done.name}」を行った本人なので、この処理を行えません（兼務・代理でも同じです）。"
-    if row["claimed_by"] not in (None, viewer.person):
-        return "ほかの人が引き受けています。"
-    kept = connection.scalar(
-        sa.select(bar.c.id).where(bar.c.task_id == row["id"], bar.c.person == viewer.person, bar.c.lifted_at.is_(None))
-    )
-    return "この案件の別の処理を行ったため、この処理から外れています。" if kept is not None else ""
+    return ""

@@ -60,6 +60,7 @@ class Told:
     step: str
     task_id: int | None = None
     deputies: bool = True
+    without: frozenset[str] = frozenset()  # people of these seats who are not told
 
 
 def write(
@@ -89,7 +90,7 @@ def write(
     for item in told:
         for seat in item.seats:
             for holder in by_seat.get(seat, ()):
-                if holder.person == skip or (holder.kind == "substitute" and not item.deputies):
+                if holder.person == skip or holder.person in item.without or (holder.kind == "substitute" and not item.deputies):
                     continue
                 rows.setdefault(
                     (item.cause, holder.person),

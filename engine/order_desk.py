@@ -59,7 +59,8 @@ class OrderDesk:
         office = self._office(viewer)
         sheet = read_table(file_name, content)
         with self._engine.writing() as connection:
-            known = dict(connection.execute(sa.select(person.c.id, person.c.name).where(person.c.organisation == office.id)).tuples().all())
+            rows = connection.execute(sa.select(person.c.id, person.c.name).where(person.c.organisation == office.id))
+            known = {row.id: row.name for row in rows}
             got = read_rows(sheet, office, effective_on, known)
             faults = list(got.faults) + self._foreign(connection, office, got.rows)
             if not faults:
@@ -228,8 +229,12 @@ class OrderDesk:
         """
         if not self._engine.personnel.may_approve(viewer):
             raise NotAllowed()
-        office = self._office(viewer)
         with self._engine.writing() as connection:
+            # One order after the other, each weighed against what the one before has changed: in this process or in another.
+            ours = sa.select(personnel_order.c.id).where(personnel_order.c.organisation == viewer.organisation)
+            connection.execute(ours.order_by(personnel_order.c.id).with_for_update())
+            self._engine.organisations.refresh(connection, viewer.at, at_once=True)
+            office = self._office(viewer)
             row = self._row(connection, viewer, order_id, lock=True)
             why_not = self._why_not(viewer, row)
             if why_not:
@@ -239,6 +244,7 @@ class OrderDesk:
                 raise OrderInvalid(plan.faults, order=order_id)
             if made is not None:
                 reorganisation.write(connection, office, order_id, made)
+                reorganisation.carry_deputies(connection, office, made, plan, viewer.at, viewer.person)
                 office = amended(office, made.ends, made.begins)
             orders.apply(connection, office, order_id, plan, viewer.person, viewer.at)
             values = {"state": "approved", "decided_at": viewer.at, "decided_by": viewer.person}

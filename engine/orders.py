@@ -58,7 +58,7 @@ class Plan:
         kept = {(one.seat, one.person) for one in self.begins}
         found: dict[str, set[str]] = {}
         for row in self.ends:
-            if (row["seat"], row["person"]) not in kept:
+            if row["valid_from"] <= self.last_day and (row["seat"], row["person"]) not in kept:
                 found.setdefault(row["seat"], set()).add(row["person"])
         return found
 
@@ -101,12 +101,27 @@ def plan(connection: sa.Connection, office: Organisation, rows: Iterable[OrderRo
         made.faults.append(RowFault(0, "発令日", f"発令日（{made.effective_on}）が過去か今日です。明日以後の日付にしてください。"))
     if made.faults:
         return made
+    _check_known(connection, office, found, made)
     held = _held(connection, office, made.effective_on, {row.person for row in found})
     for row in found:
         _read(row, held.get(row.person, []), made)
     _clashes(found, held, made)
     _weigh(connection, office, made)
     return made
+
+
+def _check_known(connection: sa.Connection, office: Organisation, rows: list[OrderRow], made: Plan) -> None:
+    """People and seats as they are known now: a draft may have been read long before it is approved."""
+    query = sa.select(person.c.id, people.account_open().label("open")).where(person.c.id.in_(sorted({row.person for row in rows})))
+    known = {row.id: bool(row.open) for row in connection.execute(query, {"on_day": made.effective_on})}
+    joining, seats = {row.person for row in rows if row.action == "join"}, set(office.seats(made.effective_on))
+    for row in rows:
+        if row.action == "join" and row.person in known:
+            made.faults.append(RowFault(row.line, "職員番号", "この番号の職員は、すでに登録されています。"))
+        elif row.person not in joining and not known.get(row.person):
+            made.faults.append(RowFault(row.line, "職員番号", "この人は、発令日までに利用を終えています。"))
+        if row.seat and row.action != "relieve" and row.seat not in seats:
+            made.faults.append(RowFault(row.line, "役", "この役は、発令日にはありません。"))
 
 
 def _held(connection: sa.Connection, office: Organisation, day: date, persons: set[str]) -> dict[str, list[Mapping[str, Any]]]:
@@ -154,7 +169,8 @@ def _clashes(rows: list[OrderRow], held: Mapping[str, list[Mapping[str, Any]]], 
         if row.action not in ("join", "appoint", "move") or not row.seat:
             continue
         stays = [one for one in held.get(row.person, []) if one["id"] not in ended and _overlap(one, row)]
-        if any(one["seat"] == row.seat for one in stays):
+        same = [one for one in made.begins if (one.person, one.seat) == (row.person, row.seat)]
+        if any(one["seat"] == row.seat for one in stays) or len(same) > 1:
             made.faults.append(RowFault(row.line, "役", "この人は、その期間にすでに同じ役に就いています（期間が重なります）。"))
         unit = row.seat.partition("@")[2]
         others = [one for one in stays if one["kind"] == "main" and one["seat"].partition("@")[2] != unit]
@@ -230,32 +246,41 @@ def apply(connection: sa.Connection, office: Organisation, order_id: int, made: 
         )  # fmt: skip
         for lapsed in connection.execute(lapsing).mappings().all():
             people.end_row(connection, deputy, lapsed, last_day, at, by)
-        entries.append(history.Entry("person.ended", at, by, data={"name": leaver, "person": leaver, "last_day": last_day.isoformat()}))
+        name = people.names(connection, [leaver]).get(leaver, leaver)
+        told = {"name": name, "person": leaver, "last_day": last_day.isoformat(), "order": order_id}
+        entries.append(history.Entry("person.ended", at, by, data=told))
     for entry in entries:
         history.append_to_organisation(connection, office.id, entry)
     _hand_over(connection, office, order_id, made)
-    after_posts_change(connection, office.id, start_of_day(made.effective_on))
+    after_posts_change(connection, office.id, start_of_day(made.effective_on), *(new.valid_to for new in made.begins))
 
 
 def _hand_over(connection: sa.Connection, office: Organisation, order_id: int, made: Plan) -> None:
-    """One handover for each seat and each person who newly holds it."""
-    lost = made.lost()
+    """One handover for each seat and each person who newly holds it, or newly answers for it as its unit is no more."""
+    lost, gained = made.lost(), made.gained()
+    for seat, givers in lost.items():
+        now = office.current_seat(seat, made.effective_on)
+        if now is not None and now != seat:
+            behind = people.holders(connection, office, [now], made.effective_on)
+            gained.pop(now, None)
+            gained[seat] = {holder.person for holder in behind if holder.kind != "substitute"} - givers
     rows = [
         {
             "organisation": office.id, "order_id": order_id, "seat": seat, "giver": min(lost.get(seat, set()), default=None), "taker": taker,
             "effective_on": made.effective_on,
         }
-        for seat, takers in sorted(made.gained().items())
+        for seat, takers in sorted(gained.items())
         for taker in sorted(takers)
     ]  # fmt: skip
     if rows:
         connection.execute(handover.insert(), rows)
 
 
-def after_posts_change(connection: sa.Connection, office: str, at: datetime) -> None:
-    """Have the worker look, when the day has come, who is kept from which step and which reviews have nobody there."""
-    row = {"case_id": None, "kind": "posts", "key": f"posts:{office}", "run_at": at, "payload": json.dumps({"organisation": office})}
-    connection.execute(job.insert().values(row))
+def after_posts_change(connection: sa.Connection, office: str, at: datetime, *last_days: date | None) -> None:
+    """Have the worker look, when the day has come and after each last day, who is kept from which step and which reviews have nobody there."""
+    days = {start_of_day(last + timedelta(days=1)) for last in last_days if last is not None}
+    row = {"case_id": None, "kind": "posts", "key": f"posts:{office}", "payload": json.dumps({"organisation": office})}
+    connection.execute(job.insert(), [{**row, "run_at": max(at, day)} for day in sorted({at, *days})])
 
 
 def action_name(action: str) -> str:

@@ -179,7 +179,7 @@ class Personnel:
             raise DatedFactInvalid(why="事務取扱・職務代理には、根拠を書いてください。")
         rule = self._words("根拠", basis, LONGEST_BASIS) if basis.strip() else ""
         with self._engine.writing() as connection:
-            self._known(connection, viewer, person_id)
+            self._known(connection, viewer, person_id, lock=True)
             self._no_overlap(connection, person_id, seat, valid_from, valid_to)
             people.appoint(
                 connection, person_id=person_id, organisation=office.id, seat=seat, kind=kind, valid_from=valid_from, valid_to=valid_to,
@@ -190,7 +190,7 @@ class Personnel:
                 "person": person_id,
             }  # fmt: skip
             self._record(connection, viewer, "seat.appointed", data, seat)
-            after_posts_change(connection, office.id, max(viewer.at, start_of_day(valid_from)))
+            after_posts_change(connection, office.id, max(viewer.at, start_of_day(valid_from)), valid_to)
 
     def end_holding(self, viewer: Viewer, holding_id: int, last_day: date, reason: str) -> None:
         """Let a holding end on a day; the row is superseded, never changed. Raises DatedFactInvalid."""
@@ -198,8 +198,7 @@ class Personnel:
         why = self._words("理由", reason, 1_000)
         with self._engine.writing() as connection:
             row = self._current(connection, holding, holding_id, viewer)
-            if row["valid_to"] is not None and last_day > row["valid_to"]:
-                raise DatedFactInvalid(why="終了日が、いま登録されている終了日より後です。")
+            self._not_longer(row, last_day)
             people.end_row(connection, holding, row, last_day, viewer.at, viewer.person)
             data = {
                 "name": self._office(viewer).seat_name(row["seat"]),
@@ -260,7 +259,7 @@ class Personnel:
         if valid_from < today:
             raise DatedFactInvalid(why="始まりの日が過ぎています。きょう以後の日付にしてください。")
         with self._engine.writing() as connection:
-            self._known(connection, viewer, principal)
+            self._known(connection, viewer, principal, lock=True)
             self._known(connection, viewer, person_id)
             if process and process not in dict(self._engine.definitions.names_in_force(connection, office.id, viewer.at)):
                 raise DatedFactInvalid(why="手続は、施行されているものから選んでください。")
@@ -283,6 +282,7 @@ class Personnel:
                 "process": process, "basis": rule, "from": valid_from.isoformat(), "to": valid_to.isoformat() if valid_to else None,
             }  # fmt: skip
             self._record(connection, viewer, "deputy.registered", data)
+            after_posts_change(connection, office.id, max(viewer.at, start_of_day(valid_from)), valid_to)
         return made
 
     def end_deputy(self, viewer: Viewer, deputy_id: int, last_day: date | None = None) -> None:
@@ -292,6 +292,7 @@ class Personnel:
             if row["principal"] != viewer.person:
                 self.require_keeper(viewer)
             last = last_day or civil_day(viewer.at) - timedelta(days=1)
+            self._not_longer(row, last)
             people.end_row(connection, deputy, row, last, viewer.at, viewer.person)
             names = people.names(connection, [row["principal"]])
             data = {
@@ -301,6 +302,7 @@ class Personnel:
                 "last_day": last.isoformat(),
             }
             self._record(connection, viewer, "deputy.ended", data)
+            after_posts_change(connection, viewer.organisation, viewer.at, last)
 
     def register_absence(self, viewer: Viewer, person_id: str, valid_from: date, valid_to: date | None, reason: str) -> int:
         """Register an absence; for oneself, or for anybody by who keeps the registers. Reviews then go on without him (後閲)."""
@@ -312,7 +314,7 @@ class Personnel:
         if valid_to is not None and valid_to < civil_day(viewer.at):
             raise DatedFactInvalid(why="終わりの日が過ぎています。")
         with self._engine.writing() as connection:
-            self._known(connection, viewer, person_id)
+            self._known(connection, viewer, person_id, lock=True)
             mine = sa.and_(absence.c.person == person_id, self._overlapping(absence, valid_from, valid_to))
             if connection.scalar(sa.select(absence.c.id).where(mine)) is not None:
                 raise DatedFactInvalid(why="重なる期間の不在が、すでに登録されています。")
@@ -332,7 +334,9 @@ class Personnel:
             row = self._current(connection, absence, absence_id, viewer)
             if row["person"] != viewer.person:
                 self.require_keeper(viewer)
-            people.end_row(connection, absence, row, civil_day(viewer.at) - timedelta(days=1), viewer.at, viewer.person)
+            last = civil_day(viewer.at) - timedelta(days=1)
+            self._not_longer(row, last)
+            people.end_row(connection, absence, row, last, viewer.at, viewer.person)
             self._record(connection, viewer, "absence.ended", {"person": row["person"]})
 
     def absences(self, viewer: Viewer) -> tuple[AbsenceShown, ...]:
@@ -439,9 +443,10 @@ class Personnel:
             for row in rows
         )  # fmt: skip
 
-    def _known(self, connection: sa.Connection, viewer: Viewer, person_id: str) -> Mapping[Any, Any]:
+    def _known(self, connection: sa.Connection, viewer: Viewer, person_id: str, *, lock: bool = False) -> Mapping[Any, Any]:
+        """An account that is open today; locked, so that of two facts that overlap the second sees the first."""
         query = sa.select(person).where(person.c.id == person_id, person.c.organisation == viewer.organisation, people.account_open())
-        row = connection.execute(query, {"on_day": civil_day(viewer.at)}).mappings().first()
+        row = connection.execute(query.with_for_update() if lock else query, {"on_day": civil_day(viewer.at)}).mappings().first()
         if row is None:
             raise PersonNotFound(person=person_id)
         return row
@@ -469,6 +474,11 @@ class Personnel:
     def _overlapping(table: sa.Table, first: date, last: date | None) -> sa.ColumnElement[bool]:
         begins = sa.true() if last is None else table.c.valid_from <= last
         return sa.and_(begins, sa.or_(table.c.valid_to.is_(None), table.c.valid_to >= first), table.c.superseded_at.is_(None))
+
+    @staticmethod
+    def _not_longer(row: Mapping[Any, Any], last_day: date) -> None:
+        if row["valid_to"] is not None and last_day > row["valid_to"]:
+            raise DatedFactInvalid(why="終了日が、いま登録されている終了日より後です。")
 
     @staticmethod
     def _period(first: date, last: date | None) -> None:

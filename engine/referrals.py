@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from engine import access, people
 from engine.clock import civil_day
-from engine.errors import CaseNotFound, NotAllowed, PersonNotFound, ReferralClosed, ReferralNotFound, ReferralRefused
+from engine.errors import CaseNotFound, NotAllowed, PersonNotFound, ReferralClosed, ReferralNotFound, ReferralRefused, TakenOut
 from engine.model import bar, referral
 from engine.notices import Told
 from engine.organisation import PERSON
@@ -59,6 +59,7 @@ class ReferralVerbs(UnitOfWork):
             raise NotAllowed(referral=referral_id)
         answer = self._reason(text)
         self._close(row, held, answer)
+        see(self._connection, case.row["organisation"], case.id, [self.viewer.own_key])
         case.entries.append(self._entry("referral.answered", None, {"note": answer, "referral": referral_id}, held))
         cause = f"referral:{referral_id}:answered"
         case.told.append(Told(cause, "consultation_answered", (f"{PERSON}{row['asked_by']}",), "照会", row["task_id"]))
@@ -100,6 +101,8 @@ class ReferralVerbs(UnitOfWork):
     # ---------------------------------------------------------------- inside
 
     def _lay_before(self, case: OpenCase, kind: str, to: list[str], text: str) -> tuple[int, ...]:
+        if case.id in self.viewer.barred_cases:
+            raise TakenOut(case=case.id)
         if not to:
             raise ReferralRefused(why="宛先がありません。", case=case.id)
         if len(to) > MOST_AT_ONCE:

@@ -6,13 +6,14 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
+from engine import people
 from engine.errors import RowFault
-from engine.model import case_file, holding, unit_change
+from engine.model import case_file, deputy, holding, unit_change
 from engine.offices import unit_from
 from engine.orders import Begin, Plan
 from engine.organisation import Organisation, Unit, amended, split_seat
@@ -93,7 +94,8 @@ def _wrong(office: Organisation, change: Change, made: Reform) -> list[tuple[str
             wrong.append(("部署", "機関そのものは変更できません。"))
         elif unit_id in made.ends:
             wrong.append(("部署", f"「{unit.name}」が2度出てきます。"))
-    if change.parent and (change.parent not in office.units or not office.units[change.parent].exists(made.effective_on)):
+    above = office.units.get(change.parent)
+    if change.parent and (above is None or not above.exists(made.effective_on) or change.parent in change.units):
         wrong.append(("上位の部署", f"「{change.parent[:60]}」は、施行日にある部署ではありません。"))
     if change.kind == "merge" and change.into:
         target = office.units.get(change.into)
@@ -172,6 +174,28 @@ def posts(connection: sa.Connection, office: Organisation, made: Reform) -> Plan
             since = max(row["valid_from"], made.effective_on)
             plan.begins.append(Begin(row["person"], f"{role}@{heir}", row["kind"], since, row["valid_to"], row["basis"]))
     return plan
+
+
+def carry_deputies(connection: sa.Connection, office: Organisation, made: Reform, plan: Plan, at: datetime, by: str) -> None:
+    """Who stands in for one seat goes on with the seat that its holder takes along into the new unit."""
+    along = {(one.person, one.seat) for one in plan.begins}
+    current = sa.select(deputy).where(
+        deputy.c.organisation == office.id, deputy.c.superseded_at.is_(None), deputy.c.seat != "",
+        sa.or_(deputy.c.valid_to.is_(None), deputy.c.valid_to >= made.effective_on),
+    )  # fmt: skip
+    for row in connection.execute(current).mappings().all():
+        role, _, unit = row["seat"].partition("@")
+        heir = made.ends.get(unit, (made.effective_on, ""))[1]
+        if (row["principal"], f"{role}@{heir}") in along:
+            people.end_row(connection, deputy, row, plan.last_day, at, by)
+            kept = {name: value for name, value in row.items() if name != "id"}
+            changed = {
+                "seat": f"{role}@{heir}",
+                "valid_from": max(row["valid_from"], made.effective_on),
+                "recorded_at": at,
+                "recorded_by": by,
+            }
+            connection.execute(deputy.insert().values({**kept, **changed}))
 
 
 def open_cases(connection: sa.Connection, office: Organisation, units: Iterable[str]) -> int:

@@ -41,6 +41,7 @@ class ReviewVerbs(ReferralVerbs):
             raise NotPassedOver(name=row["name"], task=task_id)
         held = self._above(case, row)
         self._check_same_person(case, wait.node, held)  # who may not review it may not do without the review
+        case.seen_by.append(self.viewer.own_key)
         self._pass_over(case, row, wait, PULLED_UP, held, self._reason(reason))
 
     def pass_over_absent(self, task_id: int) -> bool:
@@ -64,8 +65,9 @@ class ReviewVerbs(ReferralVerbs):
         super()._save(case, move, marking, writer)
         opened, case.reviews = case.reviews, []
         for task_id in opened:
-            if self._passed < MOST_IN_A_ROW and self._system_review(task_id):
-                self._passed += 1
+            if self._passed < MOST_IN_A_ROW:
+                self._passed += 1  # before: what is passed over may open another review, within this very call
+                self._passed -= not self._system_review(task_id)
 
     def _system_review(self, task_id: int) -> bool:
         """The same by the system, whoever's act opened the step."""

@@ -423,7 +423,8 @@ class Engine:
         if not viewer.seats:
             return ()
         with self.reading() as connection:
-            return self.definitions.names_in_force(connection, viewer.organisation, viewer.at)
+            found = self.definitions.all_in_force(connection, viewer.organisation, viewer.at)
+        return tuple((one.process_id, one.name) for one in found if one.may_start(viewer))
 
     def start_form(
         self, viewer: Viewer, process_id: str, *, answers: Mapping[str, Any] | None = None, errors: Mapping[str, str] | None = None

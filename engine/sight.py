@@ -7,6 +7,8 @@ import sqlalchemy as sa
 from engine.model import case_file, case_seat, task
 from engine.views import Viewer
 
+_step = task.alias("decided_step")  # a name of its own: reads of one task join the same table
+
 
 def tasks_of(viewer: Viewer) -> sa.ColumnElement[bool]:
     """Open tasks that the viewer may do today."""
@@ -28,7 +30,7 @@ def cases_of(viewer: Viewer) -> sa.ColumnElement[bool]:
     sees += [
         sa.and_(
             _of(case_file.c.process_id, process),
-            sa.exists().where(task.c.case_id == case_file.c.id, task.c.state == "open", task.c.final, task.c.seat == seat),
+            sa.exists().where(_step.c.case_id == case_file.c.id, _step.c.state == "open", _step.c.final, _step.c.seat == seat),
         )
         for process, seat in viewer.decides
     ]

@@ -202,7 +202,10 @@ def _tree(office: Organisation, on: date) -> Iterable[tuple[int, Unit]]:
     children: dict[str, list[Unit]] = {}
     for unit in office.units.values():
         if unit.exists(on):
-            children.setdefault(office.parent_of(unit, on), []).append(unit)
+            above = office.parent_of(unit, on)
+            while above and not office.units[above].exists(on):  # passed over, as in a chain
+                above = office.parent_of(office.units[above], on)
+            children.setdefault(above, []).append(unit)
     stack = [(0, unit) for unit in reversed(children.get("", []))]
     while stack:
         depth, unit = stack.pop()

@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 import sqlalchemy as sa
 
-from engine import people
+from engine import bars, people
 from engine.clock import civil_day
 from engine.errors import PersonNotFound
 from engine.model import absence, bar, deputy, holding, person, task
@@ -63,7 +63,7 @@ _STANDING = sa.union_all(
 )  # fmt: skip
 
 _OPEN_BARS = (
-    sa.select(bar.c.person, bar.c.task_id, bar.c.case_id, task.c.id.label("step"), task.c.seat, task.c.process_id)
+    sa.select(bar.c.person, bar.c.task_id, bar.c.case_id, task.c.id.label("step"), task.c.seat, task.c.process_id, task.c.final)
     .select_from(
         bar.outerjoin(
             task,
@@ -106,32 +106,23 @@ def _answered(row: sa.Row[tuple[object, ...]], office: Organisation, on: date) -
 def _with_bars(connection: sa.Connection, office: Organisation, viewer: Viewer, on: date) -> Viewer:
     """The viewer with what he is kept from, and what others being kept from it brings to him."""
     rows = connection.execute(_OPEN_BARS, {"office": office.id}).all()
-    barred = frozenset(row.step for row in rows if row.person == viewer.person and row.step is not None)
+    barred = {row.step for row in rows if row.person == viewer.person and row.step is not None}
     cases = frozenset(row.case_id for row in rows if row.person == viewer.person and row.task_id is None)
     steps = {row.step: row for row in rows if row.step is not None and row.step not in barred and not row.seat.startswith(PERSON)}
     kept = {step: {row.person for row in rows if row.step == step} for step in steps}
     mine = {held.seat for held in viewer.own_seats}
     in_turn: dict[int, tuple[int, str]] = {}
     for step, row in steps.items():
-        if row.seat in viewer.keys or not mine:
+        ways = [
+            held
+            for held in viewer.seats
+            if held.seat == row.seat and held.process in ("", row.process_id) and (held.kind != "decision" or row.final)
+        ]
+        if ways and all(held.principal in kept[step] for held in ways):
+            barred.add(step)  # nobody does in somebody's stead what that one is kept from
+        if ways or not mine:
             continue
-        answering = who_answers(connection, office, row.seat, row.process_id, kept[step], on)
+        answering = bars.answering(connection, office, row.seat, row.process_id, kept[step], on)
         if answering != row.seat and answering in mine:
             in_turn[step] = (row.case_id, answering)
-    return Viewer(viewer.person, viewer.name, viewer.organisation, viewer.seats, viewer.at, barred, cases, in_turn)
-
-
-def who_answers(connection: sa.Connection, office: Organisation, seat: str, process: str, barred: set[str], on: date) -> str | None:
-    """The seat that answers for a step when some people are kept from it: its own, or the next rung with somebody who is not.
-
-    A seat that nobody holds at all does not pass its work on: that is a vacancy, which is shown and repaired.
-    """
-    asked: str | None = seat
-    while asked is not None:
-        behind = people.holders(connection, office, [asked], on, process)
-        if not behind and asked == seat:
-            return seat
-        if any(holder.person not in barred and holder.principal not in barred for holder in behind):
-            return asked
-        asked = office.next_seat(asked, on)
-    return None
+    return Viewer(viewer.person, viewer.name, viewer.organisation, viewer.seats, viewer.at, frozenset(barred), cases, in_turn)

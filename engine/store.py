@@ -21,7 +21,7 @@ from engine.model import history as history_table
 from engine.moves import Move, difference
 from engine.net import Node
 from engine.notices import Told
-from engine.organisation import Organisation
+from engine.organisation import PERSON, Organisation
 from engine.timers import due_instant, next_round
 from engine.tokens import Marking, Wait, waiting
 
@@ -179,7 +179,6 @@ class Writer:
             moved = self._retime(case, move, before, after)
             dropped += [row["key"] for row in moved]
             jobs += [row for row in moved if row["run_at"] is not None]
-        see(self._connection, case.row["organisation"], case.id, case.seen_by)
         clock_jobs, clock_dropped = self._clocks(case, move, ended is not None)
         jobs += clock_jobs
         for person in dict.fromkeys(move.revoked):
@@ -196,8 +195,10 @@ class Writer:
         if dropped:
             self._connection.execute(_DROP_JOBS, {"case": case.id, "keys": dropped})
         for announced in move.told:
+            case.seen_by += announced.seats  # who is told must be able to look
             cause = f"case:{case.id}:{announced.node}:{case.row['version'] + 1}"
             case.told.append(Told(cause, announced.template, announced.seats, announced.name))
+        see(self._connection, case.row["organisation"], case.id, case.seen_by)
         jobs += self._tell(case)
         if jobs:
             self._connection.execute(job.insert(), jobs)
@@ -472,9 +473,26 @@ class Writer:
         case.told = []
         if not told:
             return []
+        told = self._without_barred(case, told)
         seats = {seat for item in told for seat in item.seats}
         holders = people.holders(self._connection, case.organisation, seats, civil_day(self._now), case.row["process_id"])
         return notices.write(self._connection, case.row["organisation"], case.id, told, holders, self._now, self._host, skip=self._actor)
+
+    def _without_barred(self, case: OpenCase, told: list[Told]) -> list[Told]:
+        """Whoever is kept from the case or the step is not told of it; the rung that has it in turn is."""
+        kept = bars.of_case(self._connection, case.id) if case.row.get("barred") else {}
+        if not kept:
+            return told
+        on, process = civil_day(self._now), case.row["process_id"]
+        found = []
+        for item in told:
+            away = kept.get(None, set()) | kept.get(item.task_id, set()) if item.task_id is not None else kept.get(None, set())
+            seats = tuple(
+                seat if seat.startswith(PERSON) else bars.answering(self._connection, case.organisation, seat, process, away, on) or seat
+                for seat in item.seats
+            )
+            found.append(replace(item, seats=seats, without=frozenset(away)))
+        return found
 
 
 def outcome_name(definition: Definition, ended: str) -> str:

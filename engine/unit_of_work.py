@@ -26,7 +26,7 @@ from engine.errors import (
     TaskNotFound,
     TextTooLong,
 )
-from engine.model import Row, case_file, case_seat, draft, task
+from engine.model import Row, bar, case_file, case_seat, draft, task
 from engine.model import history as history_table
 from engine.moves import Move
 from engine.net import Node
@@ -39,10 +39,14 @@ from engine.views import SeatHeld, Viewer
 MAX_NOTE = 4_000
 
 # Statements of every completed step, built once: building one costs more than SQLite needs to run it.
+_BARRED = sa.exists().where(bar.c.case_id == case_file.c.id, bar.c.lifted_at.is_(None)).label("barred")
 _CASE_OF_TASK = (
-    sa.select(case_file).join(task, task.c.case_id == case_file.c.id).where(task.c.id == sa.bindparam("task")).with_for_update(of=case_file)
+    sa.select(case_file, _BARRED)
+    .join(task, task.c.case_id == case_file.c.id)
+    .where(task.c.id == sa.bindparam("task"))
+    .with_for_update(of=case_file)
 )
-_CASE = sa.select(case_file).where(case_file.c.id == sa.bindparam("case")).with_for_update()
+_CASE = sa.select(case_file, _BARRED).where(case_file.c.id == sa.bindparam("case")).with_for_update(of=case_file)
 _TASK = sa.select(task).where(task.c.id == sa.bindparam("task"))
 _FINISH_TASK = task.update().where(
     task.c.id == sa.bindparam("task"), task.c.version == sa.bindparam("before"), task.c.state == sa.literal("open")
@@ -152,9 +156,8 @@ class UnitOfWork:
             raise TaskNotFound(task=task_id)
         row = dict(self._connection.execute(_TASK, {"task": task_id}).mappings().one())
         self.attempt["case"] = row["case_id"]
-        if row["organisation"] != self.organisation_id or not (
-            access.standings(self.viewer, row) or self._may_see(row["case_id"], row["organisation"])
-        ):
+        mine = access.standings(self.viewer, row) and row["case_id"] not in self.viewer.barred_cases
+        if row["organisation"] != self.organisation_id or not (mine or self._may_see(row["case_id"], row["organisation"])):
             raise TaskNotFound(task=task_id)
         if row["state"] == "cancelled":
             raise TaskClosed(task=task_id, at=japanese(row["closed_at"]))

@@ -110,7 +110,10 @@ class ClauseShown:
 
 @dataclass(frozen=True)
 class InboxRow:
-    """One open task, in words. `due_at` is None when nothing is due; `statutory` tells a legal date from an office target."""
+    """One open task, in words. `due_at` is None when nothing is due; `statutory` tells a legal date from an office target.
+
+    `acting` says how it is the viewer's when he does not hold the seat himself: 代理, 代決, 次順位. `form` is whether completing asks for anything.
+    """
 
     task_id: int
     case_id: int
@@ -133,6 +136,8 @@ class InboxRow:
     unread: bool
     claimed_by: str | None
     claimed_by_name: str | None
+    acting: str = ""
+    form: bool = True
 
 
 @dataclass(frozen=True)
@@ -175,6 +180,7 @@ class FieldShown:
     minimum: int | None = None
     as_buttons: bool = False
     error: str = ""
+    readonly: bool = False  # shown, and never changed from here
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from engine import access, attachments, leaving, tokens
+from engine import access, attachments, bars, leaving, tokens
 from engine.clock import JST, civil_day
 from engine.errors import (
     ActionNotOffered,
@@ -27,6 +27,7 @@ from engine.errors import (
 )
 from engine.model import attachment, case_file, case_link, submission, task
 from engine.moves import Move, armed, recorded, send_back_targets
+from engine.net import Node
 from engine.notices import Told
 from engine.organisation import PERSON
 from engine.sight import tasks_of
@@ -58,6 +59,8 @@ class Work(SystemVerbs):
         held = self._starting_seat(process_id)
         definition = self._definitions.in_force(self._connection, self.organisation_id, process_id, self._now)
         start = definition.net.start
+        if not definition.may_start(self.viewer):
+            raise NotAllowed(process=process_id)
         unit = held.seat.partition("@")[2]
         facts: dict[str, Any] = {
             "reporter": self.person,
@@ -68,6 +71,7 @@ class Work(SystemVerbs):
         accounts = partial(leaving.accounts_in, self._connection, self.organisation, at=self._now)
         move = Move(definition, self.organisation, facts, self._now, acting=True, accounts=accounts)
         read = self._read(start, answers, move)
+        self._check_starter(start, Move(definition, self.organisation, {**facts, **read}, self._now))
         read.setdefault("known_at", self._now.astimezone(JST).isoformat(timespec="minutes"))
         step = move.begin(start, read)
         today = civil_day(self._now)
@@ -98,6 +102,12 @@ class Work(SystemVerbs):
         mine = {"person": self.person, "token": once[:64], "at": self._now}
         taken = self._connection.execute(insert_new(self._connection, submission), mine).rowcount == 1
         return None if taken else self._connection.scalar(sa.select(submission.c.case_id).where(*self._token(once)))
+
+    def _check_starter(self, start: Node, move: Move) -> None:
+        """Where the start names seats, one of them for this very case must be the actor's."""
+        if start.candidate_groups:
+            allowed = {seat for group in start.candidate_groups if (seat := move.seat_or_none(group)) is not None}
+            self._standing_among(allowed, move.definition.process_id)
 
     def _starting_seat(self, process_id: str) -> SeatHeld:
         """The seat a case is started from: the one named, or the main post; `reporter_role` is the one from which anyone reports."""
@@ -234,14 +244,17 @@ class Work(SystemVerbs):
         move = case.move(self._now, acting=True)
         offers = armed(case.waits(), name)
         usable = {held.seat for held in access.usable(self.viewer, case.row["process_id"])}
-        wait = next((one for one in offers if move.may_send(one, usable)), None)
+        instead = bars.instead_of(self._connection, case, civil_day(self._now))
+        wait = next(
+            (one for one in offers if move.may_send(one, usable | {seat for seat, heir in instead.items() if heir in usable})), None
+        )
         if wait is None:
             label = offers[0].node.name if offers else name
             raise ActionNotOffered(action=label, case=case_id)
         if case_id in self.viewer.barred_cases:
             raise TakenOut(case=case_id)
         allowed = {found for group in wait.node.candidate_groups if (found := move.seat_or_none(group))}
-        held = self._standing_among(allowed, case.row["process_id"])
+        held = self._standing_among(allowed | {instead[seat] for seat in allowed if seat in instead}, case.row["process_id"])
         read = self._read(wait.node, answers, move, wait.local)
         if version is not None and version != case.row["version"]:
             self._check_version(case, version, read)

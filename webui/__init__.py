@@ -16,13 +16,20 @@ from flask_wtf.csrf import CSRFProtect
 from werkzeug.routing import IntegerConverter
 
 from webui import auth, errors, formatting, security
+from webui.absences import absences
+from webui.admin import admin, may_manage
+from webui.admin_orders import orders
+from webui.admin_people import people
+from webui.admin_posts import posts
 from webui.cases import cases
 from webui.diagrams import diagrams
+from webui.handovers import handovers
 from webui.help import help
 from webui.inbox import inbox
 from webui.incoming import engine as current_engine
 from webui.incoming import viewer
 from webui.notices import may_see_outbox, notices
+from webui.referrals import referrals
 from webui.register import register
 from webui.report import report
 from webui.sign_in import LocalPassword, SignInSource
@@ -93,7 +100,9 @@ def create_app(
     security.protect(app, https=https)
     CSRFProtect(app)
     auth.register(app)
-    for blueprint in (inbox, tasks, report, cases, diagrams, notices, stopped, register, help):
+    for blueprint in (inbox, tasks, referrals, report, cases, diagrams, notices, stopped, register, help):
+        app.register_blueprint(blueprint)
+    for blueprint in (admin, people, posts, orders, absences, handovers):
         app.register_blueprint(blueprint)
     errors.register(app)
     app.context_processor(_words_for_templates)
@@ -122,6 +131,7 @@ def _words_for_templates() -> dict[str, Any]:
         "unread_notices": lambda: current_engine().notices(seen, unread_only=True, limit=1)[1],
         "outbox_offered": may_see_outbox(),
         "administers": may_administer(),
+        "manages": may_manage(),
     }
 
 

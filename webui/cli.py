@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,9 +15,13 @@ import click
 
 import engine as core
 from engine import JST, Engine, Settings, TadachiError
+from webui import cli_acting, cli_posts, serving
 from webui import demo as demonstration
-from webui import serving
 from webui.cli_directory import people
+from webui.cli_shared import acting as _acting
+from webui.cli_shared import case_id as _case_id
+from webui.cli_shared import open_engine as _engine
+from webui.cli_shared import print_json as _print_json
 
 #: Seconds for the proof of one procedure: what a deployment takes, and what a command may be told to take.
 DEFAULT_BUDGET, MOST_BUDGET = 180.0, 3600
@@ -52,31 +56,10 @@ def main() -> None:
     """
 
 
-def _engine() -> Engine:
-    return Engine.from_environment()
-
-
 def _serving_at(host: str, port: int) -> Settings:
     """The settings, with links that lead to where the pages are served unless TADACHI_URL says otherwise."""
     settings = Settings.from_environment()
     return settings if "TADACHI_URL" in os.environ else dataclasses.replace(settings, base_url=f"http://{host}:{port}")
-
-
-def _plain(value: Any) -> Any:
-    """Data for JSON: dataclasses as objects, instants in Japanese time."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {item.name: _plain(getattr(value, item.name)) for item in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {str(name): _plain(item) for name, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, datetime):
-        return value.astimezone(JST).isoformat(timespec="seconds")
-    return value.isoformat() if isinstance(value, date) else value
-
-
-def _print_json(value: Any) -> None:
-    click.echo(json.dumps(_plain(value), ensure_ascii=False, indent=2))
 
 
 def _day(_context: click.Context, _parameter: click.Parameter, value: str) -> date:
@@ -84,12 +67,6 @@ def _day(_context: click.Context, _parameter: click.Parameter, value: str) -> da
         return core.read_date(value)
     except ValueError:
         raise click.BadParameter(f"日付「{value}」を読めません（例：2026-12-01、令和8年12月1日）。") from None
-
-
-def _acting(command: Command) -> Command:
-    """--as and --seat: who acts, and from which seat; recorded as made there."""
-    command = click.option("--seat", metavar="役@部署", help="どの役として行うか（省くと、その処理の役）。")(command)
-    return click.option("--as", "person", required=True, metavar="利用者ID", help="誰が行うか。")(command)
 
 
 def _answering(command: Command) -> Command:
@@ -118,17 +95,6 @@ def _answers(file: Any, pairs: tuple[str, ...]) -> dict[str, Any]:
         except json.JSONDecodeError:
             found[name] = text
     return dict(found)
-
-
-def _case_id(engine: Engine, person: str, case: str) -> int:
-    """A case by id or by number, among those the person may see."""
-    if case.isdigit():
-        return int(case)
-    heads, _ = engine.cases(engine.viewer(person), text=case, limit=200)
-    for head in heads:
-        if head.number == case:
-            return head.id
-    raise core.CaseNotFound(case=case)
 
 
 def _warn(finding: core.Finding) -> None:
@@ -632,6 +598,8 @@ def verify() -> None:
 
 
 main.add_command(people)
+for command in (*cli_acting.COMMANDS, *cli_posts.COMMANDS):
+    main.add_command(command)
 
 if __name__ == "__main__":
     main()

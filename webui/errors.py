@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from flask import Flask, Response, jsonify, render_template, request
+from flask import Flask, Response, jsonify, render_template, request, url_for
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, SecurityError
 
@@ -65,19 +65,21 @@ def wants_json() -> bool:
     return best == "application/json" and request.accept_mimetypes[best] > request.accept_mimetypes["text/html"]
 
 
-def answer(status: int, text: str, code: str, words: tuple[str, str] | None = None) -> tuple[Response | str, int]:
-    """One refusal, as a page or as JSON; `words` replaces what is said about its status."""
+def answer(status: int, text: str, code: str, words: tuple[str, str] | None = None, why: str = "") -> tuple[Response | str, int]:
+    """One refusal, as a page or as JSON; `words` replaces what is said about its status, `why` is where the reasons are."""
     if wants_json():
         return jsonify(error=code, message=text), status
     heading, advice = words or WORDS.get(status, WORDS[500 if status >= 500 else 400])
-    return render_template("error.html", status=status, heading=heading, text=text, advice=advice), status
+    return render_template("error.html", status=status, heading=heading, text=text, advice=advice, why=why), status
 
 
 def _refused(error: TadachiError) -> tuple[Response | str, int]:
     status = status_of(error)
     if status == 500:
         logger.error("refusal without a status: %s", error.code, exc_info=error)
-    return answer(status, text_of(error), error.code, FAULT if isinstance(error, DiagramFault) else None)
+    task_id = (request.view_args or {}).get("task_id")
+    why = url_for("tasks.why", task_id=task_id) if isinstance(error, NotAllowed) and task_id is not None else ""
+    return answer(status, text_of(error), error.code, FAULT if isinstance(error, DiagramFault) else None, why)
 
 
 def _csrf(error: CSRFError) -> tuple[Response | str, int]:

@@ -1,13 +1,14 @@
-"""The inbox: what waits for the viewer's seats, overdue first."""
+"""The inbox: what waits for the viewer's seats, overdue first; and the same done to several at once."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from webui.incoming import engine, query_choice, query_text, viewer
+from engine import BulkResult, NotFound
+from webui.incoming import engine, own_path, query_choice, query_text, viewer
 
 inbox = Blueprint("inbox", __name__)
 
@@ -37,4 +38,47 @@ def show() -> str:
         filters=filters,
         kept=kept,
         continued=bool(request.args.get("after")),
+        laid_before_me=len(engine().referrals(viewer())),
+        handovers=[row for row in engine().orders.handovers(viewer()) if row.state == "open" and row.mine == "taker"],
     )
+
+
+# ---------------------------------------------------------------- several at once
+
+#: What can be done to several tasks: the button's words, and what the result says of each that it was done to.
+TOGETHER = {
+    "claim": ("引き受ける", "引き受けました"),
+    "release": ("引き受けを戻す", "引き受けを戻しました"),
+    "complete": ("完了する", "完了しました"),
+}
+#: As many as one page of the inbox shows.
+MOST = 200
+ASKS = "入力欄のある処理です。画面を開き、内容を確かめて完了してください。"
+
+
+@inbox.post("/inbox/together")
+def together() -> Any:
+    """The same done to each task chosen; one that is refused does not keep the others back."""
+    verb, back = request.form.get("verb", ""), own_path(request.form.get("back")) or url_for("inbox.show")
+    if verb not in TOGETHER:
+        abort(400)
+    chosen = list(dict.fromkeys(one for one in request.form.getlist("task", type=int) if 0 < one < 2**63))[:MOST]
+    if not chosen:
+        flash("処理が選ばれていません。左の四角で選んでから、もう一度押してください。", "warning")
+        return redirect(back, 303)
+    asking = {row.task_id: row for row in _asking(chosen)} if verb == "complete" else {}
+    results = {row.task_id: row for row in engine().together(viewer(), verb, [one for one in chosen if one not in asking])} | asking
+    return render_template("together.html", rows=[results[one] for one in chosen], words=TOGETHER[verb], back=back)
+
+
+def _asking(chosen: list[int]) -> list[BulkResult]:
+    """The tasks that ask for something: nobody completes those without having looked."""
+    found = []
+    for task_id in chosen:
+        try:
+            row = engine().task(viewer(), task_id).row
+        except NotFound:
+            continue  # the engine says so for each
+        if row.form:
+            found.append(BulkResult(task_id, row.number, row.step, False, ASKS))
+    return found

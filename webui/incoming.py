@@ -21,6 +21,8 @@ Answers = dict[str, Any]
 
 #: Names of the pages' own inputs. Every other name posted is an answer, so that the engine refuses what no form declares.
 CONTROLS = frozenset({"csrf_token", "_version", "_seat", "_case", "_to", "_reason", "_add", "_back", "_files", "_once", "_text", "_number"})
+#: The step done together with the one at hand: `_then` names those chosen, `_then_shown` those on the page, `_then.NODE.FIELD` is an answer.
+THEN, THEN_SHOWN = "_then", "_then_shown"
 MAX_FIELDS = 2_000
 
 
@@ -61,10 +63,29 @@ def posted_answers(form: MultiDict[str, str] | None = None) -> Answers:
         abort(413)
     answers: Answers = {}
     for name, values in source.lists():
-        if name in CONTROLS:
+        if name in CONTROLS or name == THEN_SHOWN or name.partition(".")[0] == THEN:
             continue
         answers[name] = values[0] if len(values) == 1 else [value for value in values if value != ""]
     return answers
+
+
+def posted_following() -> dict[str, Answers]:
+    """Node -> answers of every step that the page showed to be done together with the one at hand."""
+    nodes = dict.fromkeys(request.form.getlist(THEN_SHOWN))
+    found: dict[str, Answers] = {node: {} for node in nodes}
+    for name, values in request.form.lists():
+        rest = name.removeprefix(f"{THEN}.")
+        node = next((node for node in sorted(nodes, key=len, reverse=True) if rest != name and rest.startswith(f"{node}.")), None)
+        if node is not None:
+            found[node][rest[len(node) + 1 :]] = values[0] if len(values) == 1 else [value for value in values if value != ""]
+    return found
+
+
+def posted_everything() -> Answers:
+    """All that was typed on a task's page, as it is shown again or kept: the answers, and those of the step after under `NODE.FIELD`."""
+    more = {f"{node}.{name}": value for node, answers in posted_following().items() for name, value in answers.items()}
+    chosen = {THEN: request.form.getlist(THEN)} if THEN_SHOWN in request.form else {}
+    return {**posted_answers(), **more, **chosen}
 
 
 def posted_version() -> int:

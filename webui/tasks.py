@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, abort, flash, jsonify, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from engine import Conflict, DiagramFault, FormInvalid, Invalid, NotAllowed, StaleVersion, TadachiError
+from engine import Conflict, DiagramFault, FormInvalid, Invalid, NotAllowed, StaleVersion, TadachiError, TaskPage
 from webui.errors import status_of, text_of
 from webui.incoming import (
+    THEN,
     Answers,
     chosen_seat,
     engine,
     person,
     posted_answers,
     posted_case,
+    posted_everything,
+    posted_following,
     posted_text,
     posted_version,
     sent_files,
@@ -38,13 +42,15 @@ def _page(
     add_rows: str = "",
 ) -> tuple[str, int]:
     """The task's page; with `answers` it shows again what was typed."""
-    page = engine().task(viewer(), task_id, answers=answers, errors=errors)
+    page, wrong = _beside(engine().task(viewer(), task_id, answers=answers, errors=errors), errors or {})
     return (
         render_template(
             "task.html",
             page=page,
-            errors=errors or {},
+            then=_chosen(page, task_id, answers),
+            errors=wrong,
             problem=problem,
+            refused=status == 403,
             foreseen=foreseen,
             typed=typed or {},
             opened=opened,
@@ -53,6 +59,43 @@ def _page(
         ),
         status,
     )
+
+
+def _beside(page: TaskPage, errors: dict[str, str]) -> tuple[TaskPage, dict[str, str]]:
+    """The page with the fields of the step after named as they are posted, and what is wrong by those names.
+
+    A field that both steps have is asked once, at the step at hand, and what is wrong with it is said there.
+    """
+    if not page.following:
+        return page, errors
+    following = tuple(
+        replace(after, fields=tuple(replace(item, id=f"{THEN}.{after.node}.{item.id}") for item in after.fields))
+        for after in page.following
+    )
+    theirs = {item.id for after in following for item in after.fields}
+    wrong = {}
+    for name, text in errors.items():
+        node = next((after.node for after in following if name.startswith(f"{after.node}.")), None)
+        if f"{THEN}.{name}" in theirs:
+            wrong[f"{THEN}.{name}"] = text
+        else:
+            wrong[name if node is None else name[len(node) + 1 :]] = text
+    fields = tuple(replace(item, error=item.error or wrong.get(item.id, "")) for item in page.fields)
+    return replace(page, fields=fields, following=following), wrong
+
+
+def _chosen(page: TaskPage, task_id: int, answers: Answers | None) -> list[str]:
+    """Which of the steps after are to be done together with this one, until the person says otherwise: one that alone comes next.
+
+    What opens beside other steps is no continuation of this one, and has its own time.
+    """
+    if answers is None and page.following and page.draft_saved_at:
+        answers = engine().load_draft(viewer(), f"task:{task_id}")[0]
+    chosen = (answers or {}).get(THEN)
+    if chosen is not None:
+        return [after.node for after in page.following if after.node in chosen]
+    opened = [{one.node for one in button.consequences} for button in page.buttons]
+    return [after.node for after in page.following if {after.node} in opened]
 
 
 def _again(
@@ -71,9 +114,10 @@ def _again(
 def _someone_was_faster(task_id: int, error: Conflict, answers: Answers, typed: dict[str, str]) -> tuple[str, int]:
     page = engine().task(viewer(), task_id, answers=answers)
     words = {field.id: (field.label, field.text) for field in page.fields}
-    lines = [words.get(name, (name, value if isinstance(value, str) else "、".join(value))) for name, value in answers.items() if value]
-    lines += [("理由", typed["_reason"])] if typed.get("_reason") else []
-    return render_template("conflict.html", page=page, text=error.text, lines=lines), status_of(error)
+    typed_there = {name: value for name, value in answers.items() if value and name != THEN}
+    lines = [words.get(name, (name, value if isinstance(value, str) else "、".join(value))) for name, value in typed_there.items()]
+    lines += [("理由", typed[name]) for name in ("_reason", "_pull_up") if typed.get(name)]
+    return render_template("conflict.html", page=page, task_id=task_id, text=error.text, lines=lines), status_of(error)
 
 
 @tasks.get("")
@@ -85,18 +129,19 @@ def show(task_id: int) -> Any:
 @tasks.post("")
 def complete(task_id: int) -> Any:
     """Complete the task with the answers and the button pressed."""
-    answers = posted_answers()
+    answers, following = posted_answers(), posted_following()
     if request.form.get("_add"):
-        return _page(task_id, answers=answers, add_rows=request.form["_add"])
+        return _page(task_id, answers=posted_everything(), add_rows=request.form["_add"])
     version, case_id, files = posted_version(), posted_case(), sent_files()
+    chosen = {node: following[node] for node in request.form.getlist(THEN) if node in following}
     try:
         with engine().work(by=person(), seat=chosen_seat()) as work:
-            work.complete(task_id, answers, version=version)
+            work.complete(task_id, answers, version=version, **({"following": chosen} if chosen else {}))
             if case_id is not None:
                 for file in files:
                     work.attach(case_id, file.name, file.data, task_id=task_id)
     except (Invalid, NotAllowed, Conflict, DiagramFault) as error:
-        return _again(task_id, error, answers=answers)
+        return _again(task_id, error, answers=posted_everything())
     return _done("処理を完了しました。次に進んだ先は、下の「いま誰のところにあるか」で確かめられます。", case_id)
 
 
@@ -114,10 +159,10 @@ def preview(task_id: int) -> Any:
     except (Invalid, NotAllowed, Conflict, DiagramFault) as error:
         if "HX-Request" in request.headers:
             return render_template("part_foreseen.html", foreseen=None, problem=text_of(error)), 200  # htmx swaps only successful answers
-        return _again(task_id, error, answers=answers)
+        return _again(task_id, error, answers=posted_everything())
     if "HX-Request" in request.headers:
         return render_template("part_foreseen.html", foreseen=foreseen, problem="")
-    return _page(task_id, answers=answers, foreseen=foreseen)
+    return _page(task_id, answers=posted_everything(), foreseen=foreseen)
 
 
 @tasks.post("/draft")
@@ -134,7 +179,7 @@ def discard_draft(task_id: int) -> Response:
 
 def keep_draft(about: str, back: str) -> Any:
     """Save the posted answers as the viewer's draft and answer as the caller asked: a page again, or JSON for the autosave."""
-    engine().save_draft(viewer(), about, posted_answers())
+    engine().save_draft(viewer(), about, posted_everything())
     if "text/html" not in request.headers.get("Accept", ""):  # the autosave of the pages' script
         return jsonify(saved_at=viewer().at.isoformat())
     flash("下書きを保存しました。まだ提出されていません。", "info")
@@ -151,7 +196,7 @@ def drop_draft(about: str, back: str) -> Response:
 @tasks.post("/attachments")
 def attach(task_id: int) -> Any:
     """Attach the chosen files from the task's form; what was typed there is kept as a draft."""
-    answers, case_id, files = posted_answers(), posted_case(), sent_files()
+    answers, case_id, files = posted_everything(), posted_case(), sent_files()
     if case_id is None:
         abort(400)
     try:
@@ -160,7 +205,7 @@ def attach(task_id: int) -> Any:
         with engine().work(by=person(), seat=chosen_seat()) as work:
             for file in files:
                 work.attach(case_id, file.name, file.data, task_id=task_id)
-        if any(answers.values()):
+        if any(value for name, value in answers.items() if name != THEN):
             engine().save_draft(viewer(), f"task:{task_id}", answers)
     except (Invalid, NotAllowed, Conflict, DiagramFault) as error:
         return _again(task_id, error, answers=answers)
@@ -204,3 +249,21 @@ def send_back(task_id: int) -> Any:
     except (Invalid, NotAllowed, Conflict, DiagramFault) as error:
         return _again(task_id, error, typed={"_reason": reason, "_to": target}, opened="send-back")
     return _done("差し戻しました。理由は相手の画面と履歴に表示されます。", case_id)
+
+
+@tasks.post("/pull-up")
+def pull_up(task_id: int) -> Any:
+    """引上げ: go on without the reviewer, who reads it afterwards."""
+    reason, case_id = posted_text("_pull_up"), posted_case()
+    try:
+        with engine().work(by=person()) as work:
+            work.pull_up(task_id, reason)
+    except (Invalid, NotAllowed, Conflict, DiagramFault) as error:
+        return _again(task_id, error, typed={"_pull_up": reason}, opened="pull-up")
+    return _done("引き上げました。確認を待たずに先へ進み、担当の役には後閲として届きます。", case_id)
+
+
+@tasks.get("/why")
+def why(task_id: int) -> str:
+    """Why the step is somebody's, and why it is not the viewer's."""
+    return render_template("why.html", why=engine().why(viewer(), task_id))

@@ -378,6 +378,8 @@ class Facts:
         if field.type == "rows":
             row = {choice.value: TEXT for choice in field.choices}
             return [[], [row], [row, row]]
+        if field.type == "people":
+            return [[], [TEXT], [TEXT, TEXT]]
         if field.type in ("date", "datetime"):
             return [DAY if field.type == "date" else INSTANT]
         return [*texts, TEXT]

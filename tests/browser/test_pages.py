@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from playwright.sync_api import Locator, Page, expect
 
-from engine import civil_day
+from engine import UnitChange, civil_day
 from engine.model import task
 from tests.browser.driver import (
     PASSWORD,
@@ -38,6 +39,7 @@ MANAGER = account("protection_manager@tokyo_enforcement")
 STRANGER = account("protection_manager@osaka_inspection")
 GENERAL = account("general_protection_manager@isa")
 DESK = account("commission_desk@isa")
+ADMIN = account("administrator@isa")
 REPORT = {"item_summary": "封筒の宛名を取り違えて送った。", "known_at": "2026-11-16T09:30", "owning_unit": "tokyo_enforcement"}
 CONTAINED = {"containment_done": ["recall"], "containment_note": "送り先に電話し、封を開けずに返すよう頼んだ。"}
 
@@ -98,11 +100,12 @@ def pages_of(site: Site, case: int) -> list[tuple[str, str]]:
         tasks = [(row.id, account(row.seat), row.state) for row in connection.execute(query) if not row.seat.startswith("person:")]
     steps = [(person, f"/tasks/{id}") for id, person, state in tasks if state == "open"]
     steps += [(person, f"/tasks/{id}") for id, person, state in tasks if state != "open"][:1]
+    steps += [(STAFF, f"/tasks/{tasks[0][0]}/why"), (MANAGER, "/referrals")]
     manager = site.engine.case(site.engine.viewer(MANAGER), case)
     actions = [(MANAGER, f"/cases/{case}/actions/{action.name}") for action in manager.actions]
     papers = [(GENERAL, f"/cases/{case}/papers/{paper.id}") for paper in site.engine.case(site.engine.viewer(GENERAL), case).papers]
     diagrams = [(GENERAL, f"/cases/{case}/diagram?path={path}") for path, _ in manager.diagrams]
-    forms = [(MANAGER, f"/cases/{case}/{name}") for name in ("notes", "attachments", "merge")]
+    forms = [(MANAGER, f"/cases/{case}/{name}") for name in ("notes", "attachments", "merge", "consult", "circulate")]
     rest = ("/inbox", "/inbox?show=overdue", "/inbox?text=ない", "/register", "/notices", "/account", "/help", f"/cases/{case}", "/nowhere")
     return [
         ("", "/login"),
@@ -115,7 +118,21 @@ def pages_of(site: Site, case: int) -> list[tuple[str, str]]:
         (GENERAL, "/register"),
         *steps, *actions, *forms, *papers, *diagrams,
         (GENERAL, f"/cases/{case}/papers/notice_letter?index=0"),
+        *((MANAGER, path) for path in ("/account/absences", "/account/absences/new", "/account/deputies/new", "/handovers")),
+        *((ADMIN, path) for path in administration(site)),
     ]  # fmt: skip
+
+
+def administration(site: Site) -> list[str]:
+    """Every page about people and posts, one order among them."""
+    orders, viewer = site.engine.orders, site.engine.viewer(ADMIN)
+    later = civil_day(viewer.at) + timedelta(days=30)
+    made = orders.reorganise(viewer, "名称の変更", later, [UnitChange("rename", ("tokyo_enforcement",), ("執行第一部門",))])
+    people = [f"/admin/people/{MANAGER}{rest}" for rest in ("", "/change", "/end")]
+    posts = ["/admin/units", "/admin/units/seat?seat=protection_manager@tokyo_enforcement", "/admin/vacancies", "/admin/stuck"]
+    forms = ["/admin/people/new", "/admin/appoint", "/admin/absences/new", "/admin/deputies/new", "/admin/orders/new", "/admin/reorganise"]
+    lists = ["/admin", "/admin/people?text=東京", "/admin/absences", "/admin/orders", "/admin/handovers", f"/admin/orders/{made}"]
+    return [*people, *posts, *forms, *lists]
 
 
 def each_page(site: Site, case: int, page_at: PageAt, width: int, **options: Any) -> Any:
@@ -147,7 +164,8 @@ def test_no_page_goes_sideways(busy: Site, busy_office: BusyOffice, page_at: Pag
 
 #: What may be written in Latin letters on a page: the product, file formats, keys, units of size, and what the office's own data says.
 LATIN = re.compile(
-    r"Tadachi|Powered by bpmn.io|DV|PDF|JSON|SHA-256|利用者ID|[KMG]B|R\d+-\d+|Tab|Shift|Enter|Ctrl|[a-z0-9_.-]+\.(?:staff|protection_manager|[a-z_]+)\b"
+    r"Tadachi|Powered by bpmn.io|DV|PDF|JSON|CSV|UTF-8|シフトJIS|Excel|\.xlsx|SHA-256|\b[0-9a-f]{64}\b|利用者ID|部署のid|[KMG]B|R\d+-\d+|Tab|Shift|Enter|Ctrl|"
+    r"[a-z0-9_.-]+\.(?:staff|protection_manager|[a-z_]+)\b"
 )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.engine.posts import Posts, posts_on
 from tests.support import World, make_world, postgresql_copy
 
 
@@ -40,3 +41,18 @@ def isa(tmp_path: Path) -> Iterator[World]:
     made = make_world(tmp_path, isa=True)
     yield made
     made.engine.close()
+
+
+@pytest.fixture
+def posts(tmp_path: Path) -> Iterator[Posts]:
+    """The small office with its registers and procedures that go by posts, on SQLite."""
+    with posts_on("sqlite", tmp_path) as made:
+        yield made
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def posts_both(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Posts]:
+    """The same, once on SQLite and once on PostgreSQL."""
+    server = "" if request.param == "sqlite" else request.getfixturevalue("postgresql_url")
+    with posts_on(request.param, tmp_path, server) as made:
+        yield made

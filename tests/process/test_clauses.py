@@ -66,10 +66,10 @@ def test_every_mark_of_a_test_names_a_clause() -> None:
 def test_every_duty_can_be_recorded_by_some_step() -> None:
     """終結の前に記録が要る義務には、その記録を残す処理が図にある（準備や評価だけの処理は、記録を残さない）。"""
     for duty in OFFICE.rules.duties:
-        net = NETS["isa_incident"]
         recording = {
             clause.strip()
-            for node in net.nodes
+            for process in duty.processes
+            for node in NETS[process].nodes
             if node.properties.get("records") != "none"
             for clause in node.properties.get("clause", "").split(",")
         }

@@ -142,6 +142,7 @@ OFFICE = SimpleNamespace(
     name="出入国在留管理庁",
     units={id: SimpleNamespace(id=id, name=name) for id, name in UNIT_NAMES.items()},
     seat_name=SEAT_NAMES.__getitem__,
+    seats=lambda on: list(SEAT_NAMES),
 )
 
 
@@ -350,6 +351,27 @@ SENTENCES = {
 }
 
 
+class NobodysRegisters:
+    """The desks of people, posts and orders in an office where nobody of the fake keeps them: every page of theirs is refused."""
+
+    def may_keep(self, viewer: Any) -> bool:
+        return False
+
+    may_approve = may_keep
+
+    def handovers(self, viewer: Any, *, everybody: bool = False) -> tuple[Any, ...]:
+        return ()
+
+    def colleagues(self, viewer: Any, on: Any = None) -> tuple[tuple[str, str], ...]:
+        return tuple((id, name) for id, (name, _) in PEOPLE.items())
+
+    def __getattr__(self, name: str) -> Any:
+        def refuse(*_: Any, **__: Any) -> Any:
+            raise face.NotAllowed()
+
+        return refuse
+
+
 @dataclass
 class FakeEngine:
     """Answers like the engine of docs/architecture.md §8. `refuse` makes the next act fail; `acts` and `drafts` say what came in."""
@@ -361,6 +383,9 @@ class FakeEngine:
     read: list[Any] = field(default_factory=list)
     empty: bool = False
     organisations: Mapping[str, Any] = field(default_factory=lambda: {"isa": OFFICE})
+    personnel: Any = field(default_factory=NobodysRegisters)
+    orders: Any = field(default_factory=NobodysRegisters)
+    laid_before: tuple[Any, ...] = ()
 
     # accounts
 
@@ -668,6 +693,19 @@ class FakeEngine:
             complete=False,
             sender="出入国在留管理庁長官",
         )
+
+    def referrals(self, viewer: Any) -> tuple[Any, ...]:
+        return self.laid_before
+
+    def why(self, viewer: Any, task_id: int) -> Any:
+        page = self.task(viewer, task_id)
+        lines, people = (("担当の役", page.row.seat_name),), (("審判課 課長", "本務"),)
+        refused = "" if page.acting_seats else f"この処理の担当は「{page.row.seat_name}」です。"
+        return face.Why(task_id, page.row.case_id, page.row.step, not refused, lines, people, (page.why,), refused)
+
+    def together(self, viewer: Any, verb: str, task_ids: Any, answers: Any = None) -> tuple[Any, ...]:
+        self.acts.append(("together", viewer.person, verb, tuple(task_ids)))
+        return tuple(face.BulkResult(task_id, "入管漏えい令8-0007", "重大性を判断する", True, "") for task_id in task_ids)
 
     # acts
 

@@ -26,6 +26,13 @@ def writing_rules(app: Flask) -> list[str]:
         "name": "raise_to_grave",
         "paper_id": "commission_report",
         "attachment_id": 3,
+        "referral_id": 1,
+        "person_id": "staff",
+        "holding_id": 1,
+        "order_id": 1,
+        "absence_id": 1,
+        "deputy_id": 1,
+        "handover_id": 1,
     }
     return [
         adapter.build(rule.endpoint, {name: values[name] for name in rule.arguments}, method="POST")
@@ -44,6 +51,13 @@ def test_nothing_is_shown_without_signing_in(app: Flask) -> None:
         "name": "raise_to_grave",
         "paper_id": "commission_report",
         "attachment_id": 3,
+        "referral_id": 1,
+        "person_id": "staff",
+        "holding_id": 1,
+        "order_id": 1,
+        "absence_id": 1,
+        "deputy_id": 1,
+        "handover_id": 1,
     }
     for rule in app.url_map.iter_rules():
         if rule.endpoint in PUBLIC or "GET" not in (rule.methods or ()):
