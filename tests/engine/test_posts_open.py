@@ -19,12 +19,6 @@ def test_a_review_that_is_the_first_step_is_passed_over_when_designated(posts: P
     assert posts.waits(posts.start("at_once", later=True)) == ["decide"]
 
 
-def test_who_a_case_is_about_is_told_nothing_of_it_and_who_has_it_in_turn_is(posts: Posts) -> None:
-    """`Writer._tell` tells everybody behind the seat, bars or not: number and step reach the named manager by mail, the next rung hears nothing."""
-    case_id = posts.start("about", involved=MANAGER_A)
-    assert {row["person"] for row in posts.notices(case_id=case_id)} == {DIVISION_HEAD}
-
-
 def test_a_transferred_step_is_not_shown_to_who_may_not_do_it(posts: Posts) -> None:
     """The applicant is the other unit's manager: `Writer._reseat` moves the step to his seat, and `bars.separate` is not asked."""
     with posts.by(MANAGER_B) as work:

@@ -657,7 +657,7 @@ def test_who_a_case_is_about_takes_no_part_and_the_next_rung_does(posts_both: Po
     assert (posts.inbox_of(MANAGER_A), posts.sees(MANAGER_A)) == ([], set())
     with pytest.raises(CaseNotFound):
         posts.engine.case(posts.who(MANAGER_A), case_id)
-    with pytest.raises(TakenOut), posts.by(MANAGER_A) as work:
+    with pytest.raises(TaskNotFound), posts.by(MANAGER_A) as work:  # not even that there is such a case
         work.complete(task, {})
     assert (posts.inbox_of(DIVISION_HEAD), posts.sees(DIVISION_HEAD)) == (["handle"], {case_id})
     done = posts.does(DIVISION_HEAD, case_id, "handle", text="次の順位で")
@@ -713,6 +713,12 @@ def test_who_is_named_after_having_acted_lays_the_case_before_nobody(posts: Post
     to: str | list[str] = "protection_manager@b" if verb == "consult" else ["protection_manager@b"]
     with pytest.raises(TakenOut), posts.by(MANAGER_A) as work:
         getattr(work, verb)(case_id, to, "どう思いますか")
+
+
+def test_who_a_case_is_about_is_told_nothing_of_it_and_who_has_it_in_turn_is(posts: Posts) -> None:
+    """Number and step of the case reach nobody it is about, by no mail."""
+    case_id = posts.start("about", involved=MANAGER_A)
+    assert {row["person"] for row in posts.notices(case_id=case_id)} == {DIVISION_HEAD}
 
 
 def test_unknown_people_are_not_named(posts: Posts) -> None:
