@@ -18,7 +18,10 @@ def standings(viewer: Viewer, row: Row) -> tuple[SeatHeld, ...]:
     ways = [
         held
         for held in viewer.seats
-        if held.seat == row["seat"] and held.process in ("", row["process_id"]) and (held.kind != "decision" or row["final"])
+        if held.seat == row["seat"]
+        and held.process in ("", row["process_id"])
+        and (held.kind != "decision" or row["final"])
+        and held.principal not in viewer.kept.get(row["id"], ())
     ]
     if row["id"] in viewer.in_turn:
         own = viewer.in_turn[row["id"]][1]

@@ -139,7 +139,6 @@ class ReferralVerbs(UnitOfWork):
             "asked_by": self.person, "asked_seat": held.seat if held else None, "text": text, "opened_at": self._now,
         }  # fmt: skip
         made = int(self._connection.scalar(referral.insert().values(values).returning(referral.c.id)) or 0)
-        see(self._connection, case.row["organisation"], case.id, [seat])
         if kind != "later_review":  # that one is told with the act it follows
             data = {"kind": REFERRALS[kind], "to": self._name_of(seat, case), "note": text, "referral": made}
             case.entries.append(self._entry("referral.opened", None, data, held))
@@ -167,6 +166,8 @@ class ReferralVerbs(UnitOfWork):
 
     def _addressed(self, referral_id: int) -> tuple[Any, OpenCase, SeatHeld]:
         row = self._referral(referral_id)
+        if row["state"] != "open" and row["seat"] in self.viewer.keys:  # taken back: the case is out of sight again
+            raise ReferralClosed(kind=REFERRALS[row["kind"]], referral=referral_id)
         try:
             case = self._case(row["case_id"], closed=True)
         except CaseNotFound:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from engine import bars, people, tokens
 from engine.clock import civil_day
+from engine.definitions import Definition
 from engine.errors import NotAbove, NotPassedOver, TadachiError
 from engine.model import Row, task
 from engine.moves import Move
@@ -68,6 +69,13 @@ class ReviewVerbs(ReferralVerbs):
             if self._passed < MOST_IN_A_ROW:
                 self._passed += 1  # before: what is passed over may open another review, within this very call
                 self._passed -= not self._system_review(task_id)
+
+    def _review_opened(self, case_id: int, definition: Definition) -> None:
+        """A new case may begin with a review."""
+        nodes = [node.id for node in definition.net.nodes if "passed_over" in node.properties]
+        query = sa.select(task.c.id).where(task.c.case_id == case_id, task.c.state == "open", task.c.node.in_(nodes)).order_by(task.c.id)
+        for task_id in self._connection.scalars(query).all() if nodes else ():
+            self._system_review(task_id)
 
     def _system_review(self, task_id: int) -> bool:
         """The same by the system, whoever's act opened the step."""

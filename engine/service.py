@@ -31,12 +31,13 @@ from engine import (
 )
 from engine.checker import BUDGET
 from engine.checker.proving import Prove, Prover, unproven
-from engine.clock import Clock, SystemClock, civil_day
+from engine.clock import Clock, SystemClock, civil_day, start_of_day
 from engine.definitions import Definition, Definitions
 from engine.errors import CaseNotFound, Finding, NotAllowed, OrganisationNotFound, PersonExists, TadachiError, TextTooLong, UnknownSeat
 from engine.model import case_file, draft, notice, person, storable, task, task_read
 from engine.offices import Offices
 from engine.order_desk import OrderDesk
+from engine.orders import after_posts_change
 from engine.organisation import Organisation
 from engine.personnel import Personnel
 from engine.schema import migrate
@@ -607,6 +608,7 @@ class Engine:
         )
         data = {"name": office.seat_name(seat), "kind": kind, "from": since.isoformat(), "to": until.isoformat() if until else None}
         history.append_to_organisation(connection, office.id, history.Entry("seat.appointed", now, person_id, seat, data=data))
+        after_posts_change(connection, office.id, max(now, start_of_day(since)), until)
 
     def verify_history(self) -> tuple[history.Fault, ...]:
         """Every place where the record does not hold."""

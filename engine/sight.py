@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from engine.model import case_file, case_seat, task
+from engine.model import case_file, case_seat, referral, task
 from engine.views import Viewer
 
 _step = task.alias("decided_step")  # a name of its own: reads of one task join the same table
+
+
+_laid = referral.alias("laid")  # a name of its own: the page joins the same table
 
 
 def tasks_of(viewer: Viewer) -> sa.ColumnElement[bool]:
@@ -34,6 +37,9 @@ def cases_of(viewer: Viewer) -> sa.ColumnElement[bool]:
         )
         for process, seat in viewer.decides
     ]
+    # What was laid before somebody he sees, until it is taken back.
+    sees.append(_laid_before(list(viewer.keys)))
+    sees += [sa.and_(case_file.c.process_id == process, _laid_before([seat])) for process, seat in viewer.limited]
     if viewer.in_turn:
         sees.append(case_file.c.id.in_(sorted({case for case, _ in viewer.in_turn.values()})))
     wanted = [case_file.c.organisation == viewer.organisation, sa.or_(*sees) if len(sees) > 1 else sees[0]]
@@ -46,6 +52,10 @@ def _seen_from(viewer: Viewer, seats: list[str]) -> sa.ColumnElement[bool]:
     return sa.exists().where(
         case_seat.c.case_id == case_file.c.id, case_seat.c.organisation == viewer.organisation, case_seat.c.seat.in_(seats)
     )
+
+
+def _laid_before(seats: list[str]) -> sa.ColumnElement[bool]:
+    return sa.exists().where(_laid.c.case_id == case_file.c.id, _laid.c.seat.in_(seats), _laid.c.state != "withdrawn")
 
 
 def _of(column: sa.ColumnElement[str], process: str) -> sa.ColumnElement[bool]:

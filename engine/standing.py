@@ -125,4 +125,14 @@ def _with_bars(connection: sa.Connection, office: Organisation, viewer: Viewer, 
         answering = bars.answering(connection, office, row.seat, row.process_id, kept[step], on)
         if answering != row.seat and answering in mine:
             in_turn[step] = (row.case_id, answering)
-    return Viewer(viewer.person, viewer.name, viewer.organisation, viewer.seats, viewer.at, frozenset(barred), cases, in_turn)
+    return Viewer(
+        viewer.person,
+        viewer.name,
+        viewer.organisation,
+        viewer.seats,
+        viewer.at,
+        frozenset(barred),
+        cases,
+        in_turn,
+        {step: frozenset(who) for step, who in kept.items()},
+    )

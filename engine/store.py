@@ -186,7 +186,8 @@ class Writer:
             if person != self._actor:  # nobody ends his own account by an act that is still going on
                 leaving.end_account(self._connection, case.organisation, person, self._now, self._actor, "棚卸による失効", told)
         bars.name(self._connection, case, move, self._now, self._actor)
-        if opened or case.finished is not None:
+        transferred = bool(before) and case.facts.get("owning_unit") != move.facts.get("owning_unit")
+        if opened or transferred or case.finished is not None:
             bars.separate(self._connection, case, move, after, self._now)
         if ended is not None:
             self._end(case, move, ended)

@@ -19,9 +19,11 @@ from engine.errors import (
     CaseNotFound,
     ClosingNotReady,
     FormInvalid,
+    PersonNotFound,
     ReasonRequired,
     SamePerson,
     StaleVersion,
+    TakenOut,
     TaskClosed,
     TaskNotFound,
     TextTooLong,
@@ -180,17 +182,31 @@ class UnitOfWork:
     def _act_on(self, case: OpenCase, row: Row) -> SeatHeld:
         """As what the actor does a task."""
         held = access.acting_as(self._seat, self.viewer, row, case.organisation)
-        lapsed = row["claimed_by"] and people.lapsed_claims(self._connection, case.organisation, [row], civil_day(self._now))
+        lapsed = row["claimed_by"] not in (None, self.person) and not self._still_claimed(row)
         if row["claimed_by"] not in (None, self.person) and not lapsed:
             who = people.names(self._connection, [row["claimed_by"]]).get(row["claimed_by"], "")
             raise AlreadyClaimed(task=row["id"], at=japanese(row["claimed_at"]), person=who)
         return held
 
+    def _still_claimed(self, row: Row) -> bool:
+        """Whether the claimer may still do the task: a claim does not outlive the standing it was made from."""
+        try:
+            claimer = standing.viewer_of(self._connection, self._organisations, row["claimed_by"], self._now)
+        except PersonNotFound:
+            return False
+        return bool(access.standings(claimer, row)) and row["id"] not in claimer.barred
+
     def _standing_among(self, allowed: Iterable[str], process: str) -> SeatHeld:
         return access.standing_among(self._seat, self.viewer, allowed, process, self.organisation)
 
     def _sight(self, case: OpenCase) -> SeatHeld:
-        """As what a note, an attachment or a question is made: from the seat named, or from one that sees the case."""
+        """As what a note, an attachment or a question is made: from the seat named, or from one that sees the case.
+
+        Raises:
+            TakenOut: the case is about the actor.
+        """
+        if case.id in self.viewer.barred_cases:
+            raise TakenOut(case=case.id)
         usable = access.usable(self.viewer, case.row["process_id"])
         if self._seat is not None:
             return self._standing_among([self._seat], case.row["process_id"])

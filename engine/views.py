@@ -45,6 +45,7 @@ class Viewer:
     Attributes:
         barred: open steps that this person is kept from (the case is about him, or what he did must be another's).
         barred_cases: cases that name this person: no seat shows them to him.
+        kept: open steps somebody is kept from -> who: nobody does in such a person's stead what that one may not do.
         in_turn: open steps that came to this person because everyone before is kept from them: task id -> (case id, own seat).
     """
 
@@ -56,6 +57,7 @@ class Viewer:
     barred: frozenset[int] = frozenset()
     barred_cases: frozenset[int] = frozenset()
     in_turn: Mapping[int, tuple[int, str]] = field(default_factory=dict)
+    kept: Mapping[int, frozenset[str]] = field(default_factory=dict)
 
     @property
     def own_key(self) -> str:

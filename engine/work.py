@@ -92,6 +92,7 @@ class Work(SystemVerbs):
         if once is not None:
             self._connection.execute(submission.update().where(*self._token(once)).values(case_id=case_id))
         self._drop_draft(f"start:{process_id}")
+        self._review_opened(case_id, definition)
         return case_id
 
     def _token(self, once: str) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
@@ -331,6 +332,8 @@ class Work(SystemVerbs):
         wait = next(iter(armed(lost.waits(), "merged")), None)
         if wait is None:
             raise MergeRefused(why="この手続では統合できません。", case=case_id)
+        if {case_id, into} & self.viewer.barred_cases:
+            raise TakenOut(case=case_id)
         allowed = {found for group in wait.node.candidate_groups if (found := lost_move.seat_or_none(group))}
         held = self._standing_among(allowed, lost.row["process_id"])
         step = lost_move.deliver(lost.marking, wait, {})

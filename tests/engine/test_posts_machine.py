@@ -541,10 +541,7 @@ class Life(RuleBasedStateMachine):
         except AlreadyClaimed:
             assert row.claimed not in (None, who)
         except NOT_HIS as refused:
-            # Known: of several principals the first is taken, even when he is kept from the step and another is not.
-            kept = {principal for _, principal in self.oracle.ways(who, row, self.day) - may} - {""}
-            same = isinstance(refused, SamePerson)
-            assert not may or (same and kept), (who, row, may)
+            assert not may, (who, row, may)
             HAPPENED[f"refused {type(refused).__name__}"] += 1
         else:
             assert may if verb == "complete" else has_way, (who, row)

@@ -1,4 +1,4 @@
-"""Faults found in posts, people and absences by date that are not mended yet: each test says what should be, and fails until it is."""
+"""Posts, people and absences by date at their edges: first steps, transfers, two principals, claims, what was taken back."""
 
 from __future__ import annotations
 
