@@ -23,10 +23,12 @@ from engine.errors import (
     Conflict,
     DatedFactInvalid,
     DefinitionRefused,
+    DeliveryNotFound,
     DiagramFault,
     DirectoryInvalid,
     DirectoryUnavailable,
     ExpressionError,
+    FeedNotFound,
     Finding,
     FormInvalid,
     HandoverNotFound,
@@ -66,6 +68,7 @@ from engine.errors import (
     ScenarioFailed,
     SettingsBroken,
     SignInRefused,
+    SnoozeRefused,
     StaleVersion,
     SyncRefused,
     TadachiError,
@@ -76,10 +79,11 @@ from engine.errors import (
     TriedMeanwhile,
     UnknownSeat,
     UnknownUnit,
+    WebhookNotFound,
     WithdrawNotAllowed,
 )
 from engine.forms import parse_instant
-from engine.jobs import run_forever
+from engine.notice_views import ChoiceShown, DeliveryShown, ReceivingShown, ToldShown, WayShown, WebhookMade, WebhookShown
 from engine.organisation import Organisation
 from engine.organisation import load as load_organisation
 from engine.papers import Paper
@@ -128,6 +132,8 @@ from engine.views import (
     FactShown,
     FieldShown,
     FollowUp,
+    Foretold,
+    HopShown,
     InboxCounts,
     InboxPage,
     InboxRow,
@@ -142,6 +148,7 @@ from engine.views import (
     Why,
 )
 from engine.work import Work
+from engine.worker import run_forever
 
 __all__ = [
     "ABSENCES",
@@ -166,6 +173,7 @@ __all__ = [
     "CaseHead",
     "CaseNotFound",
     "CasePage",
+    "ChoiceShown",
     "ClauseShown",
     "Clock",
     "ClockShown",
@@ -175,6 +183,8 @@ __all__ = [
     "CsvDirectory",
     "DatedFactInvalid",
     "DefinitionRefused",
+    "DeliveryNotFound",
+    "DeliveryShown",
     "DemoAccount",
     "DeputyShown",
     "DiagramFault",
@@ -188,14 +198,17 @@ __all__ = [
     "ExpressionError",
     "FactChange",
     "FactShown",
+    "FeedNotFound",
     "FieldShown",
     "Finding",
     "FollowUp",
+    "Foretold",
     "FormInvalid",
     "HandoverNotFound",
     "HandoverShown",
     "HolderAsKnown",
     "HoldingShown",
+    "HopShown",
     "IdentityInvalid",
     "IdentityNotFound",
     "IdentityTaken",
@@ -238,6 +251,7 @@ __all__ = [
     "Player",
     "ProcessNotFound",
     "ReasonRequired",
+    "ReceivingShown",
     "ReferralClosed",
     "ReferralNotFound",
     "ReferralRefused",
@@ -256,6 +270,7 @@ __all__ = [
     "SettingsBroken",
     "SheetUnreadable",
     "SignInRefused",
+    "SnoozeRefused",
     "StaleVersion",
     "StartForm",
     "StepShown",
@@ -271,6 +286,7 @@ __all__ = [
     "TaskNotFound",
     "TaskPage",
     "TextTooLong",
+    "ToldShown",
     "TriedMeanwhile",
     "UnitChange",
     "UnitShown",
@@ -278,6 +294,10 @@ __all__ = [
     "UnknownUnit",
     "Vacancy",
     "Viewer",
+    "WayShown",
+    "WebhookMade",
+    "WebhookNotFound",
+    "WebhookShown",
     "Why",
     "WithdrawNotAllowed",
     "Work",

@@ -10,7 +10,21 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from engine import access, bars, foresight, forms, lookup, obligations, paper_templates, papers, people, referral_list, stopped, wording
+from engine import (
+    access,
+    bars,
+    foresight,
+    forms,
+    hops,
+    lookup,
+    obligations,
+    paper_templates,
+    papers,
+    people,
+    referral_list,
+    stopped,
+    wording,
+)
 from engine.clock import civil_day
 from engine.errors import AttachmentNotFound, CaseNotFound, NotFound, ProcessNotFound, TaskNotFound
 from engine.expressions import compile_expression
@@ -25,6 +39,7 @@ from engine.model import (
     draft,
     history,
     referral,
+    snooze,
     statutory_clock,
     task,
     task_read,
@@ -140,6 +155,7 @@ class CaseReader:
             seats=self._seeing_seats(case),
             merge_seats=merge_seats,
             referrals=self.referrals(case_id),
+            hops=hops.of_case(self._connection, case, self._organisation, self._viewer.at),
             stopped=stopped.of_case(self._connection, case_id),
         )
 
@@ -467,6 +483,8 @@ class CaseReader:
                 "suggestion": suggestion(move, node),
             },
             following=self._following(case, row["seat"], node, buttons, typed, errors),
+            late=row["state"] == "open" and hops.is_hop(node) and self._past_target(node, row["opened_at"]),
+            snoozed_until=self._snoozed(task_id),
             can_pull_up=row["state"] == "open" and "passed_over" in node.properties and self._is_above(case, row["seat"]),
             referrals=self.referrals(case.id),
         )
@@ -485,6 +503,16 @@ class CaseReader:
     def referrals(self, case_id: int) -> tuple[ReferralShown, ...]:
         """What has been laid before whom in a case (the caller has checked that it is visible)."""
         return referral_list.shown(self._connection, self._viewer, self._organisation, self._definition, referral.c.case_id == case_id)
+
+    def _past_target(self, node: Node, since: datetime) -> bool:
+        target = hops.target_of(node, since, self._organisation.rules)
+        return target is not None and self._viewer.at > target
+
+    def _snoozed(self, task_id: int) -> datetime | None:
+        """Until when the viewer has put a step off."""
+        query = sa.select(snooze.c.until).where(snooze.c.task_id == task_id, snooze.c.person == self._viewer.person)
+        until = self._connection.scalar(query)
+        return until if until is not None and until > self._viewer.at else None
 
     def _is_above(self, case: OpenCase, seat: str) -> bool:
         """Whether one of the viewer's seats is a rung above a seat."""

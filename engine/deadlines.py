@@ -52,15 +52,24 @@ HOLIDAY_LAW = (
 )
 
 
+#: 8:30 to 17:15: what most ministries work (人事院規則15－14第3条 leaves it to them); rules.toml `[office_hours]` says otherwise.
+OFFICE_HOURS = (time(8, 30), time(17, 15))
+
+
 class Calendar:
-    """The open and closed days of an office."""
+    """The open and closed days of an office, and its hours."""
 
     def __init__(
-        self, extra_closed: Iterable[date] = (), extra_open: Iterable[date] = (), closed_days: Iterable[ClosedDays] = HOLIDAY_LAW
+        self,
+        extra_closed: Iterable[date] = (),
+        extra_open: Iterable[date] = (),
+        closed_days: Iterable[ClosedDays] = HOLIDAY_LAW,
+        office_hours: tuple[time, time] = OFFICE_HOURS,
     ) -> None:
         self.extra_closed = frozenset(extra_closed)
         self.extra_open = frozenset(extra_open)
         self.closed_days = tuple(closed_days)
+        self.office_hours = office_hours
 
     def why_closed(self, day: date) -> str | None:
         """The name of the reason a day is closed, for people who wonder about a deadline; None on an open day."""
@@ -93,6 +102,21 @@ class Calendar:
             day = self.next_open(day + timedelta(days=1))
         return start_of_day(day) + timedelta(hours=at.hour, minutes=at.minute, seconds=at.second, microseconds=at.microsecond)
 
+    def add_office_time(self, instant: datetime, span: timedelta) -> datetime:
+        """The instant by which so much time has passed in office hours of open days."""
+        opens, closes = self.office_hours
+        local = instant.astimezone(JST)
+        day, left = local.date(), span
+        begins = max(local, datetime.combine(day, opens, JST))
+        while True:
+            ends = datetime.combine(day, closes, JST)
+            if not self.is_closed(day) and begins < ends:
+                if left <= ends - begins:
+                    return begins + left
+                left -= ends - begins
+            day = self.next_open(day + timedelta(days=1))
+            begins = datetime.combine(day, opens, JST)
+
 
 def guide_day(known: date, n: int) -> date:
     """The n-th day of knowing, the day of knowledge being day 1; closed days count and nothing is moved."""
@@ -105,30 +129,44 @@ def statutory_due(known: date, days: int, calendar: Calendar) -> date:
 
 
 @dataclass(frozen=True)
+class Rung:
+    """One rung of an urgency's ladder: after how long who is told. Telling takes the duty from nobody.
+
+    Attributes:
+        wait: a span of time, or a whole number of working days.
+        office_hours: whether a span counts office hours only; otherwise it runs day and night.
+        tells: `holder`, `deputy`, `next` (the rung above), or the id of a role.
+    """
+
+    wait: timedelta | int
+    tells: tuple[str, ...]
+    office_hours: bool = False
+
+    @property
+    def escalates(self) -> bool:
+        """Whether anybody but the holder and his deputy is told."""
+        return bool(set(self.tells) - {"holder", "deputy"})
+
+    def at(self, opened: datetime, calendar: Calendar) -> datetime:
+        """When a step that opened then gets here."""
+        if isinstance(self.wait, int):
+            return calendar.add_working_days(opened, self.wait)
+        return calendar.add_office_time(opened, self.wait) if self.office_hours else opened + self.wait
+
+
+@dataclass(frozen=True)
 class Urgency:
-    """What 直ちに, 速やかに or no word means here: when the holder is reminded and when the rung above is told.
-    A span of time runs day and night; a whole number counts working days."""
+    """What 直ちに, 速やかに or no word means here: a ladder of who is told when, in the order of time."""
 
     id: str
     label: str
     valid_from: date
     valid_to: date | None = None
-    remind: timedelta | int | None = None
-    escalate: timedelta | int | None = None
+    rungs: tuple[Rung, ...] = ()
 
-    def remind_at(self, opened: datetime, calendar: Calendar) -> datetime | None:
-        """When the holder of the seat is reminded."""
-        return _after(opened, self.remind, calendar)
-
-    def escalate_at(self, opened: datetime, calendar: Calendar) -> datetime | None:
-        """When the next rung is told. The duty stays with the seat the clause names."""
-        return _after(opened, self.escalate, calendar)
-
-
-def _after(opened: datetime, wait: timedelta | int | None, calendar: Calendar) -> datetime | None:
-    if wait is None:
-        return None
-    return calendar.add_working_days(opened, wait) if isinstance(wait, int) else opened + wait
+    def target(self, opened: datetime, calendar: Calendar) -> datetime | None:
+        """By when the step should be done (目安): when it is told to anybody beyond its seat."""
+        return min((rung.at(opened, calendar) for rung in self.rungs if rung.escalates), default=None)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +20,7 @@ from engine.deploy_check import check
 from engine.errors import DefinitionRefused, Finding, ProcessNotFound
 from engine.limits import DEFAULT, Limits
 from engine.model import definition
-from engine.net import Net
+from engine.net import Net, Timer
 from engine.organisation import Organisation
 from engine.views import Viewer
 
@@ -59,6 +59,7 @@ class Prepared:
 
     bundles: tuple[tuple[str, str, str], ...]  # process id, name, the bundle as it is stored
     warnings: tuple[Finding, ...]
+    timers: Mapping[str, Mapping[str, Timer]] = field(default_factory=dict)  # every process id -> timer start event -> when
 
 
 #: process id -> (name, file name -> bytes)
@@ -245,9 +246,12 @@ class Definitions:
         findings: list[Finding] = []
         changed: list[tuple[str, str, str]] = []
         to_prove: list[tuple[str, dict[str, bytes]]] = []
+        timers: dict[str, dict[str, Timer]] = {}
         for process_id, (name, files) in bundles(organisation.folder, self._common).items():
-            _, _, found = examine_bundle(process_id, files, organisation)
+            net, _, found = examine_bundle(process_id, files, organisation)
             findings += found
+            if net is not None:
+                timers[process_id] = {node.element: node.event.timer for node in net.timed_starts if node.event and node.event.timer}
             if any(finding.severity == "error" for finding in found):
                 continue
             text = json.dumps({file: data.decode() for file, data in files.items()}, ensure_ascii=False, sort_keys=True)
@@ -260,7 +264,7 @@ class Definitions:
         unique = tuple(dict.fromkeys(findings))
         if any(finding.severity == "error" for finding in unique):
             raise DefinitionRefused(unique)
-        return Prepared(tuple(changed), unique)
+        return Prepared(tuple(changed), unique, timers)
 
     def store(
         self, connection: sa.Connection, organisation: Organisation, prepared: Prepared, by: str, at: datetime

@@ -14,7 +14,7 @@ from engine.gate_check import LOCALS
 from engine.gate_extensions import near
 from engine.limits import DEFAULT
 from engine.net import Kind, Net, Node
-from engine.notices import TEMPLATES
+from engine.notice_texts import TEMPLATES
 from engine.organisation import Organisation
 from engine.paper_templates import PAPER_IDS
 

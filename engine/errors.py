@@ -186,6 +186,24 @@ class NotStopped(NotFound):
     message = "この処理は、もう止まっていません。再開したか、案件のほうで不要になっています。"
 
 
+class WebhookNotFound(NotFound):
+    """No such address among the office's, or a token that is nobody's."""
+
+    message = "この送り先は登録されていません。"
+
+
+class DeliveryNotFound(NotFound):
+    """No such delivery in the office that was given up."""
+
+    message = "再送できる送信が見つかりません。送り直されたか、送り先がなくなっています。"
+
+
+class FeedNotFound(NotFound):
+    """No calendar at this address (any more)."""
+
+    message = "この予定表のアドレスは使えません。"
+
+
 class TriedMeanwhile(Conflict):
     """The stopped step was tried after the page was made."""
 
@@ -265,6 +283,12 @@ class AttachmentRefused(Invalid):
     """The file cannot be taken, and why."""
 
     message = "ファイル「{name}」を添付できません：{why}"
+
+
+class SnoozeRefused(Invalid):
+    """A step that may not be put off, or not until then."""
+
+    message = "{why}"
 
 
 class ReferralRefused(Invalid):

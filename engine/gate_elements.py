@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -146,6 +147,12 @@ class ElementCheck(Check):
             self.find("timer", f"時刻「{text[:60]}」が正しくありません。半角で書いてください（例：{example}）。", element)
         elif timer.literal:
             self.due(timer, lambda _text: None, element)
+        elif tag_of(element) == "startEvent" and tag_of(element.getparent()) == "process":
+            self.find(
+                "timer",
+                f"時刻「{text[:60]}」は式です。案件がまだ無いので、開始の時刻は R/2026-12-01T09:00:00+09:00/P1M のように書いてください。",
+                element,
+            )
         elif self.expression(timer.text, element, "時刻") and "due(" not in timer.text.replace(" ", ""):
             value = compile_expression(timer.text)
             if not value.names:
@@ -154,7 +161,8 @@ class ElementCheck(Check):
     def due(self, timer: Timer, evaluate: Callable[[str], Any], element: Any) -> None:
         """A time that reads nothing from the case can be tried out now."""
         try:
-            due = due_instant(timer, _SOME_INSTANT, evaluate)
+            unanchored = replace(timer, begin=None)  # when it begins says nothing about how long a round is
+            due = due_instant(unanchored, _SOME_INSTANT, evaluate)
         except (ExpressionError, OverflowError, ValueError):
             due = None
         if due is None or (timer.kind != "date" and due <= _SOME_INSTANT):

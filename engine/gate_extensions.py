@@ -95,6 +95,7 @@ _STEP = frozenset(
     ["clause", "records", "urgency", "deadline", "send_back_to", "not_same_person_as", "button", "sets", "suggestion", "paper", "moment"]
 ) | {
     "final",
+    "hop",
     "passed_over",
     "passed_over_when",
 }
@@ -120,7 +121,7 @@ PROPERTIES: Mapping[str, frozenset[str]] = {
     "userTask": _STEP | {"candidateGroups"},
     "manualTask": _STEP | {"candidateGroups"},
     "receiveTask": _ACTION,
-    "startEvent": _ACTION,
+    "startEvent": _ACTION | {"hop"},
     "boundaryEvent": _ACTION,
     "intermediateCatchEvent": _ACTION,
     "serviceTask": _WORK,

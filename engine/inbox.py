@@ -11,19 +11,27 @@ import sqlalchemy as sa
 from engine import access, people
 from engine.clock import civil_day, end_of_day, to_micros
 from engine.definitions import Definition
-from engine.model import FAR_FUTURE, Row, case_file, person, statutory_clock, task, task_read
+from engine.model import FAR_FUTURE, Row, case_file, person, snooze, statutory_clock, task, task_read
 from engine.organisation import Organisation
 from engine.sight import cases_of, tasks_of
 from engine.views import CaseHead, InboxCounts, InboxPage, InboxRow, Viewer
 
 MAX_PAGE = 200
-SHOWS = ("all", "overdue", "today", "mine", "unread")
+SHOWS = ("all", "overdue", "today", "mine", "unread", "later")
 GetDefinition = Callable[[int], Definition]
 
 
 def _unread(viewer: Viewer) -> sa.ColumnElement[bool]:
     mark = task_read.alias("mark")  # a name of its own: the page joins the same table
     return ~sa.exists().where(mark.c.task_id == task.c.id, mark.c.person == viewer.person)
+
+
+def _put_off(viewer: Viewer) -> sa.ColumnElement[bool]:
+    """Steps the viewer has put off and that have not come back yet; what stands under a legal date is never hidden."""
+    return sa.and_(
+        sa.not_(task.c.statutory),
+        sa.exists().where(snooze.c.task_id == task.c.id, snooze.c.person == viewer.person, snooze.c.until > viewer.at),
+    )
 
 
 def escape_like(text: str) -> str:
@@ -96,6 +104,23 @@ def _acting(viewer: Viewer, row: Row) -> str:
     return people.KINDS[plainest.kind] if plainest is not None and plainest.kind in ("substitute", "decision", "in_turn") else ""
 
 
+def counts(connection: sa.Connection, viewer: Viewer) -> InboxCounts:
+    """How much the viewer may do; what was put off counts by itself."""
+    now, today_ends = viewer.at, end_of_day(civil_day(viewer.at))
+    put_off = _put_off(viewer)
+    counted = connection.execute(
+        sa.select(
+            sa.func.count(),
+            sa.func.coalesce(sa.func.sum(sa.case((task.c.due_at <= now, 1), else_=0)), 0),
+            sa.func.coalesce(sa.func.sum(sa.case((sa.and_(task.c.due_at > now, task.c.due_at <= today_ends), 1), else_=0)), 0),
+            sa.func.coalesce(sa.func.sum(sa.case((task.c.claimed_by == viewer.person, 1), else_=0)), 0),
+            sa.func.coalesce(sa.func.sum(sa.case((_unread(viewer), 1), else_=0)), 0),
+            sa.select(sa.func.count()).select_from(task).where(tasks_of(viewer), put_off).scalar_subquery(),
+        ).where(tasks_of(viewer), ~put_off)
+    ).one()
+    return InboxCounts(*(int(number) for number in counted))
+
+
 def inbox(
     connection: sa.Connection,
     viewer: Viewer,
@@ -113,7 +138,8 @@ def inbox(
     now, today_ends = viewer.at, end_of_day(civil_day(viewer.at))
     limit = max(1, min(limit, MAX_PAGE))
     # The ids of the page first, by the index; the joins then touch one page of rows instead of the whole seat (tests/bench).
-    chosen = sa.select(task.c.id).where(tasks_of(viewer))
+    wanted = sa.and_(tasks_of(viewer), sa.not_(_put_off(viewer)))
+    chosen = sa.select(task.c.id).where(sa.and_(tasks_of(viewer), _put_off(viewer)) if show == "later" else wanted)
     if show == "overdue":
         chosen = chosen.where(task.c.due_at <= now)
     elif show == "today":
@@ -139,15 +165,6 @@ def inbox(
     rows = connection.execute(query.order_by(task.c.due_at, task.c.id)).mappings().all()
     more = len(rows) > limit
     rows = rows[:limit]
-    counted = connection.execute(
-        sa.select(
-            sa.func.count(),
-            sa.func.coalesce(sa.func.sum(sa.case((task.c.due_at <= now, 1), else_=0)), 0),
-            sa.func.coalesce(sa.func.sum(sa.case((sa.and_(task.c.due_at > now, task.c.due_at <= today_ends), 1), else_=0)), 0),
-            sa.func.coalesce(sa.func.sum(sa.case((task.c.claimed_by == viewer.person, 1), else_=0)), 0),
-            sa.func.coalesce(sa.func.sum(sa.case((_unread(viewer), 1), else_=0)), 0),
-        ).where(tasks_of(viewer))
-    ).one()
     choices = connection.execute(
         sa.select(task.c.process_id, task.c.unit, sa.func.max(case_file.c.definition).label("definition"))
         .join(case_file, case_file.c.id == task.c.case_id)
@@ -161,7 +178,7 @@ def inbox(
     lapsed = people.lapsed_claims(connection, organisation, others, civil_day(now))
     return InboxPage(
         rows=tuple(row_shown(row, organisation, definition(row["definition"]), viewer, lapsed=row["id"] in lapsed) for row in rows),
-        counts=InboxCounts(*(int(number) for number in counted)),
+        counts=counts(connection, viewer),
         next=f"{to_micros(last['due_at'])}.{last['id']}" if more and last else None,
         processes=tuple(sorted(processes.items(), key=lambda pair: pair[1])),
         units=tuple(

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import json
 import logging
-import smtplib
 from collections.abc import Mapping
-from datetime import datetime, timedelta
-from threading import Event
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from engine import notices, people, stopped
+from engine import courier, digest, people, starts, stopped
 from engine.clock import civil_day
+from engine.deadlines import Rung
 from engine.errors import CaseClosed, TadachiError
 from engine.forms import japanese_day
-from engine.model import Row, case_file, job, statutory_clock, task, worker_heartbeat
-from engine.notices import Told
+from engine.model import Instant, Row, case_file, job, statutory_clock, task
+from engine.notices import KIND, Told
+from engine.organisation import Organisation
 from engine.store import see
+from engine.wakeup import add_jobs
 from engine.work import Work
 
 if TYPE_CHECKING:
@@ -28,51 +29,53 @@ log = logging.getLogger(__name__)
 
 #: A failing timer (not failed work of the diagram: `engine/stopped.py`) is tried again after these spans, then kept as a dead letter (run_at NULL) for an administrator.
 RETRY_AFTER = (timedelta(seconds=10), timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6))
-DELIVERIES_AT_ONCE = 20
-POLL = 1.0  # seconds between looks when nothing is due
-#: SQLite: a short sleep after each commit lets a waiting web request have the database (notes: web p99 3.5 ms).
-YIELD = 0.001
+
+# Statements of every look for due work, built once.
+_NEXT = sa.select(job.c.run_at).where(job.c.run_at.is_not(None), job.c.kind != KIND).order_by(job.c.run_at, job.c.id).limit(1)
+_DUE = sa.select(job.c.id).where(job.c.run_at <= sa.bindparam("now", type_=Instant)).limit(1)
+_due_first = (
+    sa.select(job).where(job.c.run_at <= sa.bindparam("now", type_=Instant), job.c.kind != KIND).order_by(job.c.run_at, job.c.id).limit(1)
+)
+#: The case first, then the job: the order every act takes, so that none waits for another crosswise.
+_OF_A_CASE = _due_first.join(case_file, case_file.c.id == job.c.case_id).with_for_update(of=case_file, skip_locked=True)
+#: What belongs to an office, not to a case.
+_OF_NO_CASE = _due_first.where(job.c.case_id.is_(None)).with_for_update(skip_locked=True)
+_DONE = job.delete().where(job.c.id == sa.bindparam("done"))
 
 
-def _due(engine: Engine, *kinds: str) -> sa.ColumnElement[bool]:
-    return sa.and_(job.c.run_at <= engine.clock.now(), job.c.kind.in_(kinds) if kinds else sa.true())
+def next_due(engine: Engine) -> datetime | None:
+    """When the next job that is no delivery is due."""
+    with engine.reading() as connection:
+        return connection.scalar(_NEXT)
 
 
 def run_due(engine: Engine, limit: int = 100) -> int:
     """Run what is due now, oldest first; returns how many jobs were done.
 
-    Timers and reminders run one transaction each; mails are leased, sent outside any transaction, and acknowledged.
+    Timers and reminders run one transaction each; deliveries are leased, sent outside any transaction, and acknowledged.
     """
     done = 0
     while done < limit:
         with engine.reading() as connection:
-            if connection.scalar(sa.select(job.c.id).where(_due(engine)).limit(1)) is None:
+            if connection.scalar(_DUE, {"now": engine.clock.now()}) is None:
                 return done
-        ran = _run_one(engine) or _deliver(engine)
+        ran = run_one(engine) or courier.deliver_due(engine)
         if not ran:
             return done
         done += ran
     return done
 
 
-def _run_one(engine: Engine) -> int:
-    """Run the oldest due job that is not a mail, in one transaction: its row goes exactly when its effect stays."""
+def run_one(engine: Engine) -> int:
+    """Run the oldest due job that is no delivery, in one transaction: its row goes exactly when its effect stays."""
     claimed: Row | None = None
     try:
         with engine.writing() as connection:
-            # The case first, then the job: the order every act takes, so that none waits for another crosswise.
-            query = (
-                sa.select(job)
-                .join(case_file, case_file.c.id == job.c.case_id)
-                .where(job.c.run_at <= engine.clock.now(), job.c.kind != "deliver")
-                .order_by(job.c.run_at, job.c.id)
-                .limit(1)
-                .with_for_update(of=case_file, skip_locked=True)
-            )
-            claimed = connection.execute(query).mappings().first() or connection.execute(_of_no_case(engine.clock.now())).mappings().first()
+            now = {"now": engine.clock.now()}
+            claimed = connection.execute(_OF_A_CASE, now).mappings().first() or connection.execute(_OF_NO_CASE, now).mappings().first()
             if claimed is None:
                 return 0
-            if connection.execute(job.delete().where(job.c.id == claimed["id"])).rowcount == 1:
+            if connection.execute(_DONE, {"done": claimed["id"]}).rowcount == 1:
                 _run(engine, connection, claimed)
             return 1
     except Exception as error:  # one bad job must not stop the others; it is kept with its error
@@ -81,12 +84,6 @@ def _run_one(engine: Engine) -> int:
         log.exception("job %s (%s) of case %s failed", claimed["id"], claimed["kind"], claimed["case_id"])
         _put_off(engine, claimed, error)
         return 1
-
-
-def _of_no_case(now: datetime) -> sa.Select[tuple[Any, ...]]:
-    """Due work that belongs to an office, not to a case."""
-    due = sa.select(job).where(job.c.run_at <= now, job.c.case_id.is_(None), job.c.kind != "deliver")
-    return due.order_by(job.c.run_at, job.c.id).limit(1).with_for_update(skip_locked=True)
 
 
 def _put_off(engine: Engine, claimed: Row, error: Exception) -> None:
@@ -99,23 +96,31 @@ def _put_off(engine: Engine, claimed: Row, error: Exception) -> None:
         text = error.text if isinstance(error, TadachiError) else f"{type(error).__name__}: {error}"
     with engine.writing() as connection:
         connection.execute(job.update().where(job.c.id == claimed["id"]).values(attempts=attempts, run_at=run_at, error=text[:500]))
+        if claimed["kind"] == starts.KIND and run_at is None:  # this one is lost, the next must not be
+            starts.arm_next(connection, engine.definitions, json.loads(claimed["payload"]), now)
 
 
 def _run(engine: Engine, connection: sa.Connection, row: Row) -> None:
     """The effect of one due job, within the caller's transaction."""
     work = engine.work_on(connection, people.SYSTEM)
-    payload = json.loads(row["payload"])
+    payload, now = json.loads(row["payload"]), engine.clock.now()
     try:
-        if row["kind"] == "posts" and row["case_id"] is None:
+        if row["kind"] == digest.OFFICE:
+            digest.run_office(connection, engine.organisations[payload["organisation"]], now)
+        elif row["kind"] == digest.ONE:
+            digest.run_one(connection, engine.organisations, payload, now, engine.settings.host)
+        elif row["kind"] == "posts" and row["case_id"] is None:
             _posts_changed(engine, connection, payload["organisation"])
+        elif row["kind"] == starts.KIND:
+            work.start_by_time(payload)
         elif row["kind"] == "posts":
             work.posts_changed(row["case_id"])
         elif row["kind"] == "timer":
             work.fire_timer(row["case_id"], payload["wait"], row["run_at"])
         elif row["kind"] == stopped.KIND:
             work.try_again(row)
-        elif row["kind"] in ("remind", "escalate"):
-            _remind(engine, connection, work, row, payload["task"])
+        elif row["kind"] in ("rung", "remind", "escalate"):
+            _climb(engine, connection, work, row, payload)
         elif row["kind"] in ("warn", "overdue"):
             _warn(connection, work, row, payload)
     except CaseClosed:
@@ -136,26 +141,39 @@ def _posts_changed(engine: Engine, connection: sa.Connection, office: str) -> No
             touched.add(row.case_id)
     now = engine.clock.now()
     jobs = [{"case_id": case, "kind": "posts", "key": "posts", "run_at": now, "payload": "{}"} for case in sorted(touched)]
-    if jobs:
-        connection.execute(job.insert(), jobs)
+    add_jobs(connection, jobs, now)
 
 
-def _remind(engine: Engine, connection: sa.Connection, work: Work, row: Row, task_id: int) -> None:
-    """A step is late by its urgency word: tell the holder, then also the next rung. The duty stays where the clause put it."""
-    late = work.open_task_row(task_id)
+def _climb(engine: Engine, connection: sa.Connection, work: Work, row: Row, payload: Mapping[str, Any]) -> None:
+    """A step is late by its urgency word: tell those of this rung. The duty stays where the clause put it."""
+    late = work.open_task_row(payload["task"])
     if late is None:
         return
-    organisation = engine.organisations[late["organisation"]]
-    seats = [late["seat"]]
-    if row["kind"] == "escalate":
-        above = organisation.next_seat(late["seat"], civil_day(engine.clock.now()))
-        if above is not None:
-            seats.append(above)
-            see(connection, late["organisation"], late["case_id"], [above])  # who is told must be able to look
-    told = Told(row["key"], row["kind"], tuple(seats), late["name"], task_id)
-    tag = "task.reminded" if row["kind"] == "remind" else "task.escalated"
-    data = {"name": late["name"], "told": [organisation.seat_name(seat) for seat in seats]}
-    work.tell(row["case_id"], told, (tag, data))
+    office, now = engine.organisations[late["organisation"]], engine.clock.now()
+    rungs = office.rules.urgency(late["urgency"], civil_day(late["opened_at"])).rungs
+    if row["kind"] == "rung":
+        if payload["rung"] >= len(rungs):
+            return  # the office has shortened the ladder since
+        rung = rungs[payload["rung"]]
+    else:  # written by a version that knew two rungs only
+        rung = Rung(0, ("holder",) if row["kind"] == "remind" else ("holder", "next"))
+    above = tuple(dict.fromkeys(seat for part in rung.tells if (seat := _told_seat(office, late, part, civil_day(now))) is not None))
+    if above:
+        see(connection, late["organisation"], late["case_id"], above)  # who is told must be able to look
+    seats = ((late["seat"],) if {"holder", "deputy"} & set(rung.tells) else ()) + above
+    template = "escalate" if rung.escalates else "remind"
+    # An escalation, and a rung that names them, reaches the substitutes, the principal's absence not being waited for.
+    deputies = "always" if rung.escalates or "deputy" in rung.tells else "away"
+    told = Told(row["key"], template, seats, late["name"], late["id"], deputies)
+    data = {"name": late["name"], "told": [office.seat_name(seat) for seat in seats]}
+    work.tell(row["case_id"], told, ("task.escalated" if rung.escalates else "task.reminded", data))
+
+
+def _told_seat(office: Organisation, late: Row, part: str, on: date) -> str | None:
+    """The seat that a rung names beyond the step's own: the next above, or a role's for the unit of the case."""
+    if part in ("holder", "deputy"):
+        return None
+    return office.next_seat(late["seat"], on) if part == "next" else office.resolve(part, late["unit"], on)
 
 
 def _warn(connection: sa.Connection, work: Work, row: Row, payload: Mapping[str, Any]) -> None:
@@ -169,87 +187,6 @@ def _warn(connection: sa.Connection, work: Work, row: Row, payload: Mapping[str,
     name = f"{clock['name']}（{japanese_day(clock['due_on'].isoformat())}まで）"
     # The due day is part of the cause: a date that moved is a new thing to be told.
     cause = f"case:{row['case_id']}:{row['key']}:{clock['due_on'].isoformat()}"
-    told = Told(cause, "clock_overdue" if overdue else "clock_warning", work.seats_to_warn(row["case_id"]), name)
+    told = Told(cause, "clock_overdue" if overdue else "clock_warning", work.seats_to_warn(row["case_id"]), name, deputies="always")
     data = {"clock": clock["clock"], "name": clock["name"], "due_on": clock["due_on"].isoformat()}
     work.tell(row["case_id"], told, ("clock.overdue" if overdue else "clock.warned", data))
-
-
-def _deliver(engine: Engine) -> int:
-    """Lease due mails, send them, acknowledge each. A killed worker's lease runs out and the mail goes again, with the same Message-ID."""
-    now = engine.clock.now()
-    with engine.writing() as connection:
-        due = (
-            sa.select(job.c.id)
-            .where(job.c.run_at <= now, job.c.kind == "deliver")
-            .order_by(job.c.run_at, job.c.id)
-            .limit(DELIVERIES_AT_ONCE)
-            .with_for_update(skip_locked=True)
-        )
-        leased = connection.execute(
-            job.update()
-            .where(job.c.id.in_(due))
-            .values(run_at=now + notices.LEASE, attempts=job.c.attempts + 1)
-            .returning(job.c.id, job.c.attempts, job.c.payload)
-        ).all()
-    why: str | None = None
-    for row in leased:
-        if engine.clock.now() >= now + notices.LEASE:
-            break  # another worker may have them by now
-        notice_id = json.loads(row.payload)["notice"]
-        if why is None:
-            why = _send(engine, row.id, row.attempts, notice_id)
-        else:  # nobody answers there: the others need not wait for the same timeout one after the other
-            with engine.writing() as connection:
-                notices.mark_failed(connection, notice_id, row.id, row.attempts, engine.clock.now(), why, final=False)
-    return len(leased)
-
-
-def _send(engine: Engine, job_id: int, attempts: int, notice_id: int) -> str | None:
-    """Send one mail and record how it went; answers with the error when the mail server itself could not be reached."""
-    with engine.reading() as connection:
-        found = notices.to_deliver(connection, notice_id)
-    if found is None:
-        with engine.writing() as connection:
-            notices.drop(connection, notice_id, job_id, attempts)
-        return None
-    try:
-        engine.sender.send(notices.compose(found, engine.settings.mail_from, engine.settings.base_url))
-    except Exception as error:  # also what no server said, such as an address that no header can hold: it must not stop the other mails
-        log.warning("mail of notice %s not sent: %s", notice_id, error)
-        why, away = f"{type(error).__name__}: {error}", _is_away(error)
-        with engine.writing() as connection:
-            notices.mark_failed(connection, notice_id, job_id, attempts, engine.clock.now(), why, final=not away)
-        return why if away else None
-    with engine.writing() as connection:
-        notices.mark_sent(connection, notice_id, job_id, attempts, engine.clock.now(), engine.sender.delivers)
-    return None
-
-
-def _is_away(error: Exception) -> bool:
-    """Whether the mail server could not be reached, as opposed to having refused a mail."""
-    gone = (smtplib.SMTPServerDisconnected, smtplib.SMTPConnectError, smtplib.SMTPHeloError)
-    return isinstance(error, gone) or (isinstance(error, OSError) and not isinstance(error, smtplib.SMTPException))
-
-
-def run_forever(engine: Engine, stop: Event, name: str) -> None:
-    """The worker's loop: run what is due, beat, sleep; ends soon after `stop` is set, between two transactions."""
-    beat = 0.0
-    while not stop.is_set():
-        try:
-            done = run_due(engine, limit=50)
-            beat -= POLL if not done else YIELD
-            if beat <= 0:
-                _beat(engine, name)
-                beat = 15.0
-        except Exception:  # a database that does not answer, above all; a worker that ended would let every deadline pass unnoticed
-            log.exception("due work could not be run; the worker tries again")
-            done = 0
-        stop.wait(YIELD if done else POLL)
-
-
-def _beat(engine: Engine, name: str) -> None:
-    with engine.writing() as connection:
-        now = engine.clock.now()
-        updated = connection.execute(worker_heartbeat.update().where(worker_heartbeat.c.worker == name).values(seen_at=now))
-        if updated.rowcount == 0:
-            connection.execute(worker_heartbeat.insert().values(worker=name, seen_at=now))

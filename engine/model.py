@@ -409,6 +409,15 @@ task_read = Table(
     Column("read_at", Instant, nullable=False),
 )
 
+# 後で見る: a step that one person has put off; it comes back by itself. Only the view changes, for that person alone.
+snooze = Table(
+    "snooze",
+    metadata,
+    Column("task_id", Id, ForeignKey("task.id"), primary_key=True),
+    Column("person", Words(64), ForeignKey("person.id"), primary_key=True),
+    Column("until", Instant, nullable=False),
+)
+
 draft = Table(
     "draft",
     metadata,
@@ -493,7 +502,7 @@ job = Table(
     metadata,
     _id(),
     Column("case_id", Id),
-    Column("kind", Words(30), nullable=False),  # timer, service, remind, escalate, warn, overdue, deliver
+    Column("kind", Words(30), nullable=False),  # timer, service, rung, warn, overdue, posts, start, deliver, digest, digest_of
     Column("key", Words(240), nullable=False),  # what it waits for inside the case, for cancelling
     Column("run_at", Instant),
     Column("attempts", Integer, nullable=False, server_default="0"),
@@ -501,6 +510,13 @@ job = Table(
     Column("error", Text),
     Index("ix_job_due", "run_at", "id", sqlite_where=sa.text("run_at IS NOT NULL"), postgresql_where=sa.text("run_at IS NOT NULL")),
     Index("ix_job_case", "case_id"),
+    Index(  # a start event is due once at a time
+        "uq_job_start",
+        "key",
+        unique=True,
+        sqlite_where=sa.text("kind = 'start' AND run_at IS NOT NULL"),
+        postgresql_where=sa.text("kind = 'start' AND run_at IS NOT NULL"),
+    ),
     sqlite_autoincrement=True,  # without it SQLite reuses ids and a late acknowledgement deletes another job
 )
 
@@ -517,13 +533,94 @@ notice = Table(
     Column("step", Words(200), nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("read_at", Instant),
-    Column("mail_state", Words(16), nullable=False),  # queued, sent, failed, none
-    Column("mail_at", Instant),
-    Column("mail_error", Text),
-    Column("message_id", Words(200), nullable=False),
+    Column("acknowledged_at", Instant),
+    Column("data", Text, nullable=False, server_default=sa.text("''")),  # JSON: what a daily digest counted
     UniqueConstraint("cause", "person"),
-    CheckConstraint("mail_state IN ('queued', 'sent', 'failed', 'none')", name="mail_state"),
     Index("ix_notice_person", "person", "id"),
+    Index("ix_notice_unread", "person", sqlite_where=sa.text("read_at IS NULL"), postgresql_where=sa.text("read_at IS NULL")),
+    Index("ix_notice_case", "case_id"),
+)
+
+# Where what happened is told to another system of the office: an address, the secret that signs, the token that reads again.
+webhook = Table(
+    "webhook",
+    metadata,
+    _id(),
+    Column("organisation", Words(32), nullable=False),
+    Column("name", Words(100), nullable=False),
+    Column("url", Words(500), nullable=False),
+    Column("secret", Words(100), nullable=False),  # signs every body, so it is kept as it is
+    Column("token", Words(64), nullable=False),  # SHA-256 of the bearer token of /api/events
+    Column("created_at", Instant, nullable=False),
+    Column("created_by", Words(64), nullable=False),
+    Column("disabled_at", Instant),
+    Column("disabled_why", Words(300)),
+    Column("removed_at", Instant),
+    UniqueConstraint("token"),
+    Index("ix_webhook_organisation", "organisation"),
+)
+
+# What happened, for other systems, in one order per office: `position` is given out under a lock, so that no cursor passes over a row
+# that is committed later.
+event = Table(
+    "event",
+    metadata,
+    _id(),
+    Column("organisation", Words(32), nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("cause", Words(240), nullable=False),
+    Column("uid", Words(40), nullable=False),
+    Column("kind", Words(60), nullable=False),  # a template of engine/notice_texts.py
+    Column("case_id", Id),
+    Column("task_id", Id),
+    Column("number", Words(60), nullable=False),
+    Column("step", Words(200), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("due_at", Instant),
+    UniqueConstraint("organisation", "cause"),
+    UniqueConstraint("organisation", "position"),
+)
+
+# One way of telling one recipient of one thing: the mail or the digest of a notice, an event to a webhook.
+delivery = Table(
+    "delivery",
+    metadata,
+    _id(),
+    Column("organisation", Words(32), nullable=False),
+    Column("notice", Id, ForeignKey("notice.id")),
+    Column("event", Id, ForeignKey("event.id")),
+    Column("channel", Words(40), nullable=False),  # mail, digest, webhook:ID
+    Column("state", Words(16), nullable=False),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("next_at", Instant),  # when it is tried (again); NULL when it is not
+    Column("error", Text),
+    Column("sent_at", Instant),
+    Column("message_id", Words(200), nullable=False),  # the same whenever it is sent again
+    Column("created_at", Instant, nullable=False),
+    UniqueConstraint("notice", "channel"),
+    UniqueConstraint("event", "channel"),
+    CheckConstraint("state IN ('queued', 'sent', 'failed', 'dead', 'none')", name="state"),
+    CheckConstraint("(notice IS NULL) <> (event IS NULL)", name="about"),
+    Index("ix_delivery_organisation", "organisation", "id"),
+)
+
+# How a person wants to be told: template id, "digest" or "quiet" -> choice. What is not here is as the office has it.
+notice_setting = Table(
+    "notice_setting",
+    metadata,
+    Column("person", Words(64), ForeignKey("person.id"), primary_key=True),
+    Column("name", Words(60), primary_key=True),
+    Column("value", Words(60), nullable=False),
+)
+
+calendar_feed = Table(
+    "calendar_feed",
+    metadata,
+    Column("token", Words(64), primary_key=True),  # SHA-256 of the address's token: a read of the table opens no calendar
+    Column("person", Words(64), ForeignKey("person.id"), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("revoked_at", Instant),
+    Index("ix_calendar_feed_person", "person"),
 )
 
 counter = Table(
@@ -548,6 +645,18 @@ worker_heartbeat = Table(
     metadata,
     Column("worker", Words(80), primary_key=True),
     Column("seen_at", Instant, nullable=False),
+    Column("ahead", BigInteger),  # microseconds its clock was ahead of the database's; NULL where both are one machine's
+)
+
+# Cases that time has started: one for each start event and due instant, whatever workers, clocks and deployments do.
+timed_start = Table(
+    "timed_start",
+    metadata,
+    Column("organisation", Words(32), primary_key=True),
+    Column("process_id", Words(120), primary_key=True),
+    Column("event", Words(120), primary_key=True),
+    Column("due_at", Instant, primary_key=True),
+    Column("case_id", Id, ForeignKey("case_file.id")),
 )
 
 #: Tables whose rows may never be changed or removed; migrations put triggers on them.

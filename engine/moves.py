@@ -170,7 +170,8 @@ class Move:
         self.derive()
         self._sets(start, {})
         self.changed.clear()  # the first facts are told as a whole, not as changes
-        return tokens.start(self.definition.net, self)
+        event = start.element if start.event is not None and start.event.kind != "none" else None
+        return tokens.start(self.definition.net, self, event)
 
     def complete(self, marking: Marking, wait: Wait, answers: Mapping[str, Any]) -> Step:
         """Complete a waiting step. The answers of a multi-instance step go to the list fact named like its element."""

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum
 
 
@@ -88,12 +89,14 @@ class Timer:
         text: an ISO 8601 literal, or the source of an expression that yields an instant, a duration or an ISO text.
         literal: whether `text` is ISO 8601 rather than an expression.
         repeat: of a cycle, how often it happens; None = without end. `Wait.fired` tells how often it has happened.
+        begin: of a cycle written with one (`R/2026-12-01T09:00:00+09:00/P1M`), the instant of its first round; the others keep its beat.
     """
 
     kind: str
     text: str
     literal: bool
     repeat: int | None = None
+    begin: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +257,11 @@ class Net:
         return tuple(self.nodes[index] for index in self.scopes[0].starts)
 
     @property
+    def timed_starts(self) -> tuple[Node, ...]:
+        """The start events of the process that time brings about."""
+        return tuple(node for node in self.starts if node.event is not None and node.event.kind == "timer")
+
+    @property
     def start(self) -> Node:
         """The plain start event, or the first one when the process only starts by an event."""
         plain = [node for node in self.starts if node.event is None or node.event.kind == "none"]
@@ -284,9 +292,12 @@ def read_timer(kind: str, text: str) -> Timer:
         match = _CYCLE.fullmatch(text)
         if match:
             repeat = int(match[1]) if match[1] else None
-            if repeat == 0 or not _is_duration(match[2]):
+            begin, _, period = match[2].rpartition("/")
+            if repeat == 0 or not _is_duration(period) or ("/" in match[2] and not _INSTANT.fullmatch(begin)):
                 raise ValueError(text)
-            return Timer("cycle", match[2], True, repeat)
+            if begin:
+                datetime.fromisoformat(begin)
+            return Timer("cycle", period, True, repeat, begin or None)
     elif kind == "duration" and _is_duration(text):
         return Timer("duration", text, True)
     elif kind == "date" and _INSTANT.fullmatch(text):

@@ -17,9 +17,10 @@ import sqlalchemy as sa
 from engine import history, people
 from engine.clock import start_of_day
 from engine.errors import OrderInvalid, RowFault
-from engine.model import deputy, handover, holding, job, person, personnel_order
+from engine.model import deputy, handover, holding, person, personnel_order
 from engine.order_rows import OrderRow
 from engine.organisation import Organisation
+from engine.wakeup import add_jobs
 
 _ACTIONS: Mapping[str, str] = {"join": "採用", "appoint": "任命", "relieve": "免", "move": "異動", "leave": "退職"}
 
@@ -280,7 +281,7 @@ def after_posts_change(connection: sa.Connection, office: str, at: datetime, *la
     """Have the worker look, when the day has come and after each last day, who is kept from which step and which reviews have nobody there."""
     days = {start_of_day(last + timedelta(days=1)) for last in last_days if last is not None}
     row = {"case_id": None, "kind": "posts", "key": f"posts:{office}", "payload": json.dumps({"organisation": office})}
-    connection.execute(job.insert(), [{**row, "run_at": max(at, day)} for day in sorted({at, *days})])
+    add_jobs(connection, [{**row, "run_at": max(at, day)} for day in sorted({at, *days})], at)
 
 
 def action_name(action: str) -> str:

@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from engine.errors import ExpressionError, OrganisationBroken, OrganisationNotFound, UnknownUnit
 from engine.expressions import compile_expression
+from engine.notice_texts import MailText, read_texts
 from engine.office_files import Findings, Table, in_force, read_csv, read_toml
 from engine.rules import Rules
 from engine.rules_file import read_rules
@@ -93,6 +94,7 @@ class Organisation:
     clause_rows: tuple[Clause, ...] = ()
     reporter_role: str = ""  # from whose seat anyone reports, for people without a main post
     successors: Mapping[str, str] = field(default_factory=dict)  # unit that ended -> the one that took its place
+    notice_texts: Mapping[str, MailText] = field(default_factory=dict)  # the office's own words for mails, by template
     amendments: str = ""  # JSON of the orders laid over the folder; part of what a proof depends on
     _answered: dict[date, dict[str, tuple[str, ...]]] = field(default_factory=dict, compare=False, repr=False)
 
@@ -217,6 +219,7 @@ def load(folder: Path) -> Organisation:
     findings = Findings()
     rows = _read_clauses(folder / "clauses.csv", findings)
     rules = read_rules(folder / "rules.toml", findings)
+    texts = read_texts(folder / "notices.toml", findings)
     top = read_toml(folder / "organisation.toml", findings)
     own_id = top.identifier() if top else ""
     identity = {key: top.text(key) if top else "" for key in ("name", "short", "head_title", "owner_role")}
@@ -249,6 +252,7 @@ def load(folder: Path) -> Organisation:
         clauses=MappingProxyType({row.clause_id: row for row in sorted(rows, key=lambda row: row.valid_from)}),
         rules=rules,
         clause_rows=tuple(rows),
+        notice_texts=MappingProxyType(texts),
         successors=MappingProxyType({unit.id: unit.successor for unit in units.values() if unit.successor}),
     )
 
@@ -401,7 +405,9 @@ def _check_rules(rules: Rules, roles: Mapping[str, Role], clauses: set[str], fin
             compile_expression(duty.undecided_when or "true")
         except ExpressionError as wrong:
             findings.add("bad-expression", wrong.text, duty.clause, file)
+    told = {role for row in rules.urgencies for rung in row.rungs for role in rung.tells} - {"holder", "deputy", "next"}
     for role in (
+        *sorted(told),
         *(sight.role for sight in rules.visibility),
         *rules.session.privileged_roles,
         *rules.deployers,

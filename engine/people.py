@@ -41,7 +41,8 @@ class Person:
 class Holder:
     """A person behind a seat: by a holding (main, concurrent, joint, caretaker, acting), as substitute, or as the person it belongs to.
 
-    `seat` is the one asked for; `process` limits a substitute to one procedure (empty: all).
+    `seat` is the one asked for; `process` limits a substitute to one procedure (empty: all); `standing_in`: whoever he is the substitute of
+    is registered absent that day.
     """
 
     person: str
@@ -51,6 +52,7 @@ class Holder:
     kind: str
     process: str = ""
     principal: str = ""
+    standing_in: bool = False
 
 
 # The statements of every act and every page are built once: building them anew cost more than running them (tests/bench).
@@ -75,7 +77,7 @@ def away(who: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
 _HOLDERS = (
     sa.select(
         person.c.id, person.c.name, person.c.email, holding.c.seat, holding.c.kind, sa.literal("").label("process"), sa.literal("").label("of"),
-        holding.c.id.label("row"),
+        holding.c.id.label("row"), sa.false().label("of_away"),
     )
     .join(holding, holding.c.person == person.c.id)
     .where(holding.c.organisation == sa.bindparam("office"), holding.c.seat.in_(sa.bindparam("seats", expanding=True)), in_period(holding), account_open())
@@ -84,7 +86,7 @@ _principal = person.alias("principal")
 _SUBSTITUTES = (
     sa.select(
         person.c.id, person.c.name, person.c.email, holding.c.seat, sa.literal("substitute").label("kind"), deputy.c.process_id.label("process"),
-        deputy.c.principal.label("of"), holding.c.id.label("row"),
+        deputy.c.principal.label("of"), holding.c.id.label("row"), away(deputy.c.principal).label("of_away"),
     )
     .select_from(
         deputy.join(person, person.c.id == deputy.c.person)
@@ -136,7 +138,9 @@ def holders(
         rows = connection.execute(_BEHIND, {"office": office.id, "seats": sorted(asked), "on_day": on}).all()
         for row in sorted(rows, key=lambda row: (row.kind == "substitute", row.row)):
             if process is None or row.process in ("", process):
-                found += [Holder(row.id, row.name, row.email, seat, row.kind, row.process, row.of) for seat in asked[row.seat]]
+                found += [
+                    Holder(row.id, row.name, row.email, seat, row.kind, row.process, row.of, bool(row.of_away)) for seat in asked[row.seat]
+                ]
     if own:
         for row in connection.execute(_PERSONS, {"ids": sorted(own), "on_day": on}):
             found.append(Holder(row.id, row.name, row.email, own[row.id], "person"))

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 
 from engine.deadlines import Calendar, ClockReading, StatutoryClock, Urgency, known_day
 from engine.errors import NotFound
 from engine.limits import DEFAULT, Limits
 from engine.office_files import in_force
+from engine.quiet import Quiet
+
+#: Where rules.toml does not say which notices nobody may put off.
+NEVER_PUT_OFF = frozenset({"escalate", "clock_warning", "clock_overdue", "service_stopped", "webhook_disabled"})
+NEVER_QUIET = Quiet()
 
 
 @dataclass(frozen=True)
@@ -110,6 +115,26 @@ class PersonnelRules:
 
 
 @dataclass(frozen=True)
+class NoticeRules:
+    """How people are told by mail where they have not chosen themselves, and what nobody may put off.
+
+    Attributes:
+        default: `at_once`, `digest` or `in_app`.
+        never_put_off: templates that go out at once whatever was chosen, at any hour. So does every step that is 直ちに or stands under a
+            statutory clock.
+        digest_time: when the daily digest is made, on open days.
+        digest: whether it goes to everybody with open work who has not declined it; else to who asked for it, or put something into it.
+        quiet: when mails that can wait are held back, for people with no quiet time of their own.
+    """
+
+    default: str = "at_once"
+    never_put_off: frozenset[str] = NEVER_PUT_OFF
+    digest_time: time = time(8, 30)
+    digest: bool = False
+    quiet: Quiet = NEVER_QUIET
+
+
+@dataclass(frozen=True)
 class AttachmentRules:
     """What may be attached: at most so many bytes, of these kinds (extension -> media type)."""
 
@@ -148,6 +173,7 @@ class Rules:
     personnel: PersonnelRules
     limits: Limits = DEFAULT
     properties: tuple[Property, ...] = ()
+    notices: NoticeRules = NoticeRules()
 
     def urgency(self, word: str, on: date) -> Urgency:
         """What an urgency word means on a day; before the first row's day, what the first row says (only a set-back clock gets there)."""

@@ -5,17 +5,35 @@ from __future__ import annotations
 import re
 import string
 from datetime import date, time, timedelta
+from itertools import pairwise
 from pathlib import Path
 
-from engine.deadlines import Calendar, ClosedDays, Condition, StatutoryClock, Urgency
+from engine.deadlines import OFFICE_HOURS, Calendar, ClosedDays, Condition, Rung, StatutoryClock, Urgency
 from engine.errors import ExpressionError, OrganisationBroken
 from engine.expressions import compile_expression
 from engine.limits import Limits, lowered
+from engine.notice_texts import TEMPLATES
 from engine.office_files import Findings, Table, read_toml
-from engine.rules import AttachmentRules, Duty, Judgement, Numbering, PasswordRules, PersonnelRules, Property, Rules, SessionRules, Sight
+from engine.quiet import Quiet
+from engine.rules import (
+    AttachmentRules,
+    Duty,
+    Judgement,
+    NoticeRules,
+    Numbering,
+    PasswordRules,
+    PersonnelRules,
+    Property,
+    Rules,
+    SessionRules,
+    Sight,
+)
 
 URGENCY_WORDS = ("at_once", "promptly", "plain")  # 直ちに, 速やかに, no word: the three a diagram may write
+MAX_RUNGS = 8
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+HOW_TOLD = ("at_once", "digest", "in_app")  # by mail at once, in the daily digest, inside the application only
+STATUTORY = frozenset({"clock_warning", "clock_overdue"})  # what no office may let its people put off
 _NUMBER_FIELDS = {"year", "era_year", "sequence"}
 
 
@@ -49,6 +67,7 @@ def read_rules(path: Path, findings: Findings) -> Rules | None:
         personnel=_read_personnel(top),
         limits=_read_limits(top),
         properties=tuple(_read_property(table) for table in top.tables("property", required=False)),
+        notices=_read_notices(top),
     )
     keys = [("urgency", row.id, row.valid_from) for row in rules.urgencies]
     keys += [("clock", row.id, row.valid_from) for row in rules.statutory]
@@ -91,7 +110,18 @@ def _read_calendar(top: Table) -> Calendar:
         table.close()
     if {*closed} & {*opened}:
         top.wrong("duplicate", "[[special_day]] で、同じ日が開庁日と閉庁日の両方になっています。")
-    return Calendar(closed, opened, rows)
+    return Calendar(closed, opened, rows, _read_hours(top))
+
+
+def _read_hours(top: Table) -> tuple[time, time]:
+    if not top.has("office_hours"):
+        return OFFICE_HOURS
+    table = top.table("office_hours")
+    opens, closes = table.hour("from"), table.hour("to")
+    if opens is not None and closes is not None and opens >= closes:
+        table.wrong("out-of-order", "[office_hours] の「to」は「from」より後にしてください。")
+    table.close()
+    return (opens or OFFICE_HOURS[0], closes or OFFICE_HOURS[1])
 
 
 def _month_day(table: Table, key: str) -> tuple[int, int] | None:
@@ -112,12 +142,11 @@ def _read_urgencies(top: Table) -> tuple[Urgency, ...]:
         row_id, label = table.identifier(), table.text("label")
         valid_from, valid_to = table.period()
         table.text("basis", required=False)
-        remind, escalate = _read_wait(table, "remind"), _read_wait(table, "escalate")
-        spans = isinstance(remind, timedelta) and isinstance(escalate, timedelta) and remind > escalate
-        counts = isinstance(remind, int) and isinstance(escalate, int) and remind > escalate
-        if spans or counts:
-            table.wrong("out-of-order", "上位への通知（escalate）が、本人への督促（remind）より先になっています。")
-        rows.append(Urgency(row_id, label, valid_from, valid_to, remind, escalate))
+        rungs = (*_read_reminders(table), *(_read_rung(one, row_id) for one in table.tables("rung", required=False)))
+        if len(rungs) > MAX_RUNGS:
+            table.wrong("out-of-range", f"[[urgency.rung]] は{MAX_RUNGS}段までです。")
+        _check_order(table, rungs)
+        rows.append(Urgency(row_id, label, valid_from, valid_to, rungs))
         table.close()
     for word in URGENCY_WORDS:
         if not any(row.id == word for row in rows):
@@ -125,11 +154,39 @@ def _read_urgencies(top: Table) -> tuple[Urgency, ...]:
     return tuple(rows)
 
 
-def _read_wait(table: Table, what: str) -> timedelta | int | None:
-    span = table.span(f"{what}_after", required=False)
-    count = table.number(f"{what}_working_days", 1, 366, required=False)
+def _read_reminders(table: Table) -> tuple[Rung, ...]:
+    """The two rungs that most words need, in short: `remind_*` tells the holder, `escalate_*` the holder and the rung above."""
+    told = (("remind", ("holder",)), ("escalate", ("holder", "next")))
+    waits = [(_read_wait(table, f"{what}_after", f"{what}_working_days"), tells) for what, tells in told]
+    return tuple(Rung(wait, tells) for wait, tells in waits if wait is not None)
+
+
+def _read_rung(table: Table, urgency: str) -> Rung:
+    table.element = urgency
+    hours = table.span("office_after", required=False)
+    wait = _read_wait(table, "after", "working_days")
+    if (hours is None) == (wait is None):
+        table.wrong("missing-key", "段には「after」「office_after」「working_days」のどれか一つだけを書いてください。")
+    tells = table.texts("tells", required=True)
+    table.close()
+    return Rung(hours if hours is not None else wait if wait is not None else 1, tells, hours is not None)
+
+
+def _check_order(table: Table, rungs: tuple[Rung, ...]) -> None:
+    """Rungs of one measure come in the order of time: whoever is above is not told before the holder has been reminded."""
+    for earlier, later in pairwise(rungs):
+        same = isinstance(earlier.wait, int) == isinstance(later.wait, int) and earlier.office_hours == later.office_hours
+        if same and earlier.wait > later.wait:  # type: ignore[operator]
+            table.wrong(
+                "out-of-order", "上位への通知（escalate）が、本人への督促（remind）より先になっています。段は時間の順に並べてください。"
+            )
+
+
+def _read_wait(table: Table, span_key: str, days_key: str) -> timedelta | int | None:
+    span = table.span(span_key, required=False)
+    count = table.number(days_key, 1, 366, required=False)
     if span is not None and count is not None:
-        table.wrong("out-of-order", f"「{what}_after」と「{what}_working_days」は、どちらか一方だけ書いてください。")
+        table.wrong("out-of-order", f"「{span_key}」と「{days_key}」は、どちらか一方だけ書いてください。")
     return span if span is not None else count
 
 
@@ -278,6 +335,32 @@ def _read_personnel(top: Table) -> PersonnelRules:
         return PersonnelRules(roles, roles)
     table = top.table("personnel")
     rules = PersonnelRules(table.texts("roles", required=True), table.texts("approvers", required=True))
+    table.close()
+    return rules
+
+
+def _read_notices(top: Table) -> NoticeRules:
+    if not top.has("notices"):
+        return NoticeRules()
+    table, usual = top.table("notices"), NoticeRules()
+    default = table.text("default", required=False) or usual.default
+    if default not in HOW_TOLD:
+        table.wrong("out-of-range", f"「default」に書けるのは{'・'.join(HOW_TOLD)}のどれかです。")
+    fixed = frozenset(table.texts("never_put_off")) if table.has("never_put_off") else usual.never_put_off
+    for template in sorted(fixed - TEMPLATES.keys()):
+        table.wrong("unknown-template", f"「never_put_off」の「{template}」という種類のお知らせはありません。")
+    for template in sorted(STATUTORY - fixed):
+        table.wrong("statutory", f"「never_put_off」から「{template}」（法令上の期限）は外せません。")
+    start, end = (table.hour(key) if table.has("quiet_from") or table.has("quiet_to") else None for key in ("quiet_from", "quiet_to"))
+    if start is not None and start == end:
+        table.wrong("out-of-range", "「quiet_from」と「quiet_to」が同じ時刻です。")
+    rules = NoticeRules(
+        default=default,
+        never_put_off=fixed,
+        digest_time=(table.hour("digest_time") if table.has("digest_time") else None) or usual.digest_time,
+        digest=table.flag("digest", default=False),
+        quiet=Quiet(start, end, table.flag("quiet_on_closed_days", default=False)),
+    )
     table.close()
     return rules
 

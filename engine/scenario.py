@@ -149,7 +149,7 @@ class Player:
         """Complete, claim or send back one task."""
         with self.engine.work(by=self.person(seat), seat=None if seat.startswith("person:") else seat) as work:
             if verb == "complete":
-                work.complete(row["id"], answers)
+                work.complete(row["id"], answers, late_reason=str(step.get("late", "")))
             elif verb == "claim":
                 work.claim(row["id"])
             else:

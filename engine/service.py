@@ -6,7 +6,7 @@ import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from engine import (
     accounts,
     casefile,
     directory,
+    doctor,
+    foretell,
     history,
     identity,
     inbox,
@@ -27,22 +29,40 @@ from engine import (
     people,
     referral_list,
     standing,
+    starts,
     stopped,
 )
+from engine.calendar_feed import CalendarFeeds
 from engine.checker import BUDGET
 from engine.checker.proving import Prove, Prover, unproven
 from engine.clock import Clock, SystemClock, civil_day, start_of_day
 from engine.definitions import Definition, Definitions
-from engine.errors import CaseNotFound, Finding, NotAllowed, OrganisationNotFound, PersonExists, TadachiError, TextTooLong, UnknownSeat
-from engine.model import case_file, draft, notice, person, storable, task, task_read
+from engine.errors import (
+    CaseNotFound,
+    Finding,
+    NotAllowed,
+    OrganisationNotFound,
+    PersonExists,
+    SnoozeRefused,
+    TadachiError,
+    TaskNotFound,
+    TextTooLong,
+    UnknownSeat,
+)
+from engine.measures import Measures, Readiness, readiness
+from engine.measures import measures as measured
+from engine.model import case_file, draft, person, snooze, storable, task, task_read
+from engine.notice_desk import NoticeDesk
+from engine.notice_views import DeliveryShown, ToldShown
 from engine.offices import Offices
 from engine.order_desk import OrderDesk
 from engine.orders import after_posts_change
 from engine.organisation import Organisation
 from engine.personnel import Personnel
+from engine.preferences import Receiving
 from engine.schema import migrate
 from engine.settings import Settings
-from engine.sight import cases_of
+from engine.sight import cases_of, tasks_of
 from engine.storage import open_database
 from engine.store import insert_new
 from engine.views import (
@@ -53,6 +73,7 @@ from engine.views import (
     CasePage,
     Consequence,
     DemoAccount,
+    Foretold,
     InboxPage,
     NoticeShown,
     ReferralShown,
@@ -61,11 +82,13 @@ from engine.views import (
     Viewer,
     Why,
 )
+from engine.webhook_desk import Webhooks
 from engine.work import Work
 
 log = logging.getLogger(__name__)
 MAX_DRAFT = 200_000  # characters of JSON
 MOST_TOGETHER = 200
+LONGEST_SNOOZE = timedelta(days=90)
 
 
 class Engine:
@@ -92,9 +115,13 @@ class Engine:
         self.definitions = Definitions(self.organisations, settings.bpmn / "common")
         self.personnel = Personnel(self)
         self.orders = OrderDesk(self)
+        self._notices = NoticeDesk(self)
+        self.receiving = Receiving(self)
+        self.webhooks = Webhooks(self)
+        self.calendar = CalendarFeeds(self)
         self.prove: Prove = prove or Prover(settings.proofs)
         self.database = database or open_database(settings.database)
-        self._reader = self.database.execution_options(read_only=True)
+        self._reader: sa.Engine = self.database.execution_options(read_only=True)
 
     @classmethod
     def from_environment(cls) -> Engine:
@@ -131,7 +158,7 @@ class Engine:
     def work_on(self, connection: sa.Connection, by: str, seat: str | None = None) -> Work:
         """A unit of work within a transaction the caller holds (the worker's)."""
         self.organisations.refresh(connection, self.clock.now())
-        return Work(connection, self.definitions, self.organisations, by=by, seat=seat, now=self.clock.now(), host=self.settings.host)
+        return Work(connection, self.definitions, self.organisations, by=by, seat=seat, now=self.clock.now())
 
     @contextmanager
     def work(self, by: str, seat: str | None = None) -> Iterator[Work]:
@@ -305,6 +332,18 @@ class Engine:
                     found.append((order.index(unit), account))
         return tuple(account for _, account in sorted(found, key=lambda pair: pair[0]))
 
+    def examine(self) -> tuple[doctor.Check, ...]:
+        """What an administrator should see to; changes nothing."""
+        return doctor.examine(self)
+
+    def readiness(self) -> Readiness:
+        """Whether requests can be served and deadlines are watched."""
+        return readiness(self)
+
+    def measures(self) -> Measures:
+        """Numbers for supervision."""
+        return measured(self)
+
     def healthy(self) -> bool:
         """Whether the database answers."""
         try:
@@ -350,10 +389,11 @@ class Engine:
     def task(
         self, viewer: Viewer, task_id: int, *, answers: Mapping[str, Any] | None = None, errors: Mapping[str, str] | None = None
     ) -> TaskPage:
-        """A task page; seeing it for the first time marks it read. Raises TaskNotFound."""
+        """A task page; seeing it marks it and the notices of it read. Raises TaskNotFound."""
         with self._reading_as(viewer) as reader:
             page = reader.task(task_id, answers, errors)
             first = reader.mark_read(task_id)
+        self._notices.open(viewer, task_id)
         if first:
             with self.writing() as connection:
                 try:
@@ -367,6 +407,32 @@ class Engine:
         """Why a task is somebody's and why not the viewer's; raises TaskNotFound."""
         with self._reading_as(viewer) as reader:
             return reader.why(task_id)
+
+    def if_nobody_acts(self, viewer: Viewer, case_id: int, days: int = 30) -> tuple[Foretold, ...]:
+        """Who will be told what about a visible case, and when, if nobody acts from now on; raises CaseNotFound."""
+        with self._reading_as(viewer) as reader:
+            _, head = reader.load(case_id)
+        return foretell.if_nobody_acts(self, case_id, days) if head.state == "open" else ()
+
+    def snooze(self, viewer: Viewer, task_id: int, until: datetime | None) -> None:
+        """Put a step of one's own off until an instant, or (None) let it come back at once; a legal date is never hidden.
+
+        Raises:
+            TaskNotFound, SnoozeRefused.
+        """
+        with self.writing() as connection:
+            row = connection.execute(sa.select(task).where(task.c.id == task_id, tasks_of(viewer))).mappings().first()
+            if row is None:
+                raise TaskNotFound(task=task_id)
+            mine = sa.and_(snooze.c.task_id == task_id, snooze.c.person == viewer.person)
+            connection.execute(snooze.delete().where(mine))
+            if until is None:
+                return
+            if row["statutory"]:
+                raise SnoozeRefused(why="法定の期限のある処理は、後回しにして隠すことができません。", task=task_id)
+            if not viewer.at < until <= viewer.at + LONGEST_SNOOZE:
+                raise SnoozeRefused(why="後で見る日時は、いまより後の90日以内にしてください。", task=task_id)
+            connection.execute(snooze.insert().values(task_id=task_id, person=viewer.person, until=until))
 
     def referrals(self, viewer: Viewer) -> tuple[ReferralShown, ...]:
         """What is laid before the viewer to answer, to confirm or to read afterwards."""
@@ -427,6 +493,15 @@ class Engine:
             found = self.definitions.all_in_force(connection, viewer.organisation, viewer.at)
         return tuple((one.process_id, one.name) for one in found if one.may_start(viewer))
 
+    def urgent_start(self, viewer: Viewer) -> str | None:
+        """The procedure to report by when nothing else is said: the only one whose start is 直ちに, else the only one there is."""
+        with self.reading() as connection:
+            found = self.definitions.all_in_force(connection, viewer.organisation, viewer.at)
+        mine = [one for one in found if viewer.seats and one.may_start(viewer)]
+        urgent = [one for one in mine if one.net.start.properties.get("urgency") == "at_once"]
+        chosen = urgent if len(urgent) == 1 else mine
+        return chosen[0].process_id if len(chosen) == 1 else None
+
     def start_form(
         self, viewer: Viewer, process_id: str, *, answers: Mapping[str, Any] | None = None, errors: Mapping[str, str] | None = None
     ) -> StartForm:
@@ -486,47 +561,27 @@ class Engine:
 
     def notices(self, viewer: Viewer, *, unread_only: bool = False, limit: int = 50) -> tuple[tuple[NoticeShown, ...], int]:
         """The viewer's notices, newest first, and how many are unread."""
-        mine = notice.c.person == viewer.person
-        wanted = sa.and_(mine, notice.c.read_at.is_(None)) if unread_only else mine
-        with self.reading() as connection:
-            shown = self._notices(connection, wanted, limit)
-            unread = connection.scalar(sa.select(sa.func.count()).select_from(notice).where(mine, notice.c.read_at.is_(None)))
-        return shown, int(unread or 0)
+        return self._notices.mine(viewer, unread_only=unread_only, limit=limit)
 
     def read_notices(self, viewer: Viewer, ids: list[int] | None = None) -> None:
         """Mark the viewer's notices read; all of them, or those named."""
-        query = notice.update().where(notice.c.person == viewer.person, notice.c.read_at.is_(None))
-        if ids is not None:
-            query = query.where(notice.c.id.in_(ids))
-        with self.writing() as connection:
-            connection.execute(query.values(read_at=viewer.at))
+        self._notices.read(viewer, ids)
 
-    def outbox(self, organisation_id: str, limit: int = 100) -> tuple[NoticeShown, ...]:
-        """The newest notices of an office with the state of their mails; they hold number, step and link only."""
-        with self.reading() as connection:
-            return self._notices(connection, notice.c.organisation == organisation_id, limit)
+    def acknowledge(self, viewer: Viewer, ids: Sequence[int]) -> None:
+        """Confirm notices of the viewer's that ask for it (escalations, statutory dates)."""
+        self._notices.acknowledge(viewer, ids)
 
-    def _notices(self, connection: sa.Connection, wanted: sa.ColumnElement[bool], limit: int) -> tuple[NoticeShown, ...]:
-        rows = connection.execute(
-            sa.select(notice, person.c.name, case_file.c.number)
-            .join(person, person.c.id == notice.c.person)
-            .join(case_file, case_file.c.id == notice.c.case_id)
-            .where(wanted)
-            .order_by(notice.c.id.desc())
-            .limit(max(1, min(limit, 500)))
-        ).mappings()
-        shown = []
-        for row in rows:
-            link = notices.link_to(row, self.settings.base_url)
-            subject, body = notices.subject_and_body(row["template"], row["number"], row["step"], link, row["name"])
-            text = f"{notices.TEMPLATES[row['template']][0]}：{row['step']}（{row['number']}）"
-            shown.append(
-                NoticeShown(
-                    row["id"], text, row["case_id"], row["task_id"], row["created_at"], row["read_at"], row["person"], row["name"],
-                    row["mail_state"], row["mail_at"], row["mail_error"] or "", subject, body, row["template"],
-                )
-            )  # fmt: skip
-        return tuple(shown)
+    def told(self, viewer: Viewer, case_id: int) -> tuple[ToldShown, ...]:
+        """Who was told of a case, when it was sent, opened and acknowledged; raises CaseNotFound."""
+        return self._notices.told(viewer, case_id)
+
+    def outbox(self, organisation_id: str, limit: int = 100, *, state: str | None = None) -> tuple[DeliveryShown, ...]:
+        """The newest deliveries of an office, of one state perhaps; they hold number, step and link only."""
+        return self._notices.outbox(organisation_id, state=state, limit=limit)
+
+    def resend(self, viewer: Viewer, delivery_id: int) -> None:
+        """Let a dead letter go out once more; raises NotAllowed, DeliveryNotFound."""
+        self._notices.resend(viewer, delivery_id)
 
     # ---------------------------------------------------------------- operation
 
@@ -572,6 +627,7 @@ class Engine:
             for process_id, version in stored:
                 entry = history.Entry("definition.deployed", now, by, data={"process": process_id, "number": version})
                 history.append_to_organisation(connection, organisation_id, entry)
+            starts.arm(connection, organisation_id, prepared.timers, now)
         return stored
 
     def register(

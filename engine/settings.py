@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine import source_settings
-from engine.source_settings import LdapSettings, OpenIdSettings
+from engine.source_settings import LdapSettings, OpenIdSettings, Secret
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -27,7 +27,8 @@ class Settings:
 
     `database` is a SQLAlchemy URL; `bpmn` the folder of office folders; `mail` an SMTP URL or empty (mails stay in the outbox);
     `base_url` the address officials open, used in mails; `proofs` the folder where proofs of diagrams are remembered, None for nowhere;
-    `open_id` a sign-in service, `local_passwords` whether passwords kept here sign in, `ldap` the directory people are taken from.
+    `open_id` a sign-in service, `local_passwords` whether passwords kept here sign in, `ldap` the directory people are taken from;
+    `webhook_hosts` names (`*.lan.example.go.jp`), addresses or networks (`10.1.0.0/16`) inside to which events may be sent all the same.
     """
 
     database: str = "sqlite:///var/tadachi.sqlite"
@@ -41,6 +42,8 @@ class Settings:
     open_id: OpenIdSettings | None = None
     local_passwords: bool = True
     ldap: LdapSettings | None = None
+    metrics_token: Secret = field(default_factory=Secret)
+    webhook_hosts: tuple[str, ...] = ()
 
     @property
     def host(self) -> str:
@@ -49,8 +52,8 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
-        """Read TADACHI_DATABASE, _BPMN, _SMTP, _MAIL_FROM, _URL, _SECRET_FILE, _DEMO and _PROOFS (empty: proofs are not remembered), _LOCAL_PASSWORDS,
-        and _OIDC_* and _LDAP_* (`engine.source_settings`); raises SettingsBroken."""
+        """Read TADACHI_DATABASE, _BPMN, _SMTP, _MAIL_FROM, _URL, _SECRET_FILE, _DEMO and _PROOFS (empty: proofs are not remembered), _LOCAL_PASSWORDS, _METRICS_TOKEN,
+        _WEBHOOK_HOSTS (separated by commas) and _OIDC_* and _LDAP_* (`engine.source_settings`); raises SettingsBroken."""
         found = os.environ if environment is None else environment
         base = cls()
         open_id = source_settings.open_id(found)
@@ -66,4 +69,6 @@ class Settings:
             open_id=open_id,
             local_passwords=source_settings.local_passwords(found, open_id),
             ldap=source_settings.ldap(found),
+            metrics_token=source_settings.secret(found, "TADACHI_METRICS_TOKEN"),
+            webhook_hosts=tuple(one.strip() for one in found.get("TADACHI_WEBHOOK_HOSTS", "").split(",") if one.strip()),
         )

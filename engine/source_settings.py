@@ -38,7 +38,8 @@ class Secret:
             raise SettingsBroken(name=self.variable, why=why) from None
 
 
-def _secret(found: Mapping[str, str], name: str) -> Secret:
+def secret(found: Mapping[str, str], name: str) -> Secret:
+    """A secret of the environment, under its name or in the file that NAME_FILE says."""
     if found.get(f"{name}_FILE"):
         return Secret(f"{name}_FILE", file=Path(found[f"{name}_FILE"]))
     return Secret(name, found.get(name, ""))
@@ -98,7 +99,7 @@ def open_id(found: Mapping[str, str]) -> OpenIdSettings | None:
         raise SettingsBroken(name="TADACHI_OIDC_CLIENT_ID", why="指定してください")
     claim = found.get("TADACHI_OIDC_CLAIM") or OpenIdSettings.claim
     name = found.get("TADACHI_OIDC_NAME") or OpenIdSettings.name
-    return OpenIdSettings(issuer, found["TADACHI_OIDC_CLIENT_ID"], _secret(found, "TADACHI_OIDC_CLIENT_SECRET"), claim, name)
+    return OpenIdSettings(issuer, found["TADACHI_OIDC_CLIENT_ID"], secret(found, "TADACHI_OIDC_CLIENT_SECRET"), claim, name)
 
 
 def ldap(found: Mapping[str, str]) -> LdapSettings | None:
@@ -117,7 +118,7 @@ def ldap(found: Mapping[str, str]) -> LdapSettings | None:
         )
     if not found.get("TADACHI_LDAP_BASE"):
         raise SettingsBroken(name="TADACHI_LDAP_BASE", why="指定してください")
-    password = _secret(found, "TADACHI_LDAP_PASSWORD")
+    password = secret(found, "TADACHI_LDAP_PASSWORD")
     if found.get("TADACHI_LDAP_BIND_DN") and not password:
         raise SettingsBroken(name="TADACHI_LDAP_PASSWORD_FILE", why="TADACHI_LDAP_BIND_DN のパスワードを指定してください")
     return LdapSettings(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from sqlalchemy.engine import make_url
 
 from engine.model import APPEND_ONLY, metadata
 
+BUSY = 15  # seconds to wait for SQLite's write lock
 #: What the database raises when it is away or lacks the tables of this version.
 STORAGE_ERRORS = (sa.exc.OperationalError, sa.exc.ProgrammingError)
 
@@ -27,22 +30,44 @@ def open_database(url: str) -> sa.Engine:
         return sa.create_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=10)
     if parsed.database and parsed.database != ":memory:":
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(parsed, connect_args={"timeout": 15})
+    engine = sa.create_engine(parsed, connect_args={"timeout": BUSY})
 
     @sa.event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=15000"):
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY}000"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:
-        mode = "DEFERRED" if connection.get_execution_options().get("read_only") else "IMMEDIATE"
-        connection.exec_driver_sql(f"BEGIN {mode}")
+        if connection.get_execution_options().get("read_only"):
+            connection.exec_driver_sql("BEGIN DEFERRED")
+        elif not _taken(connection.connection.driver_connection):
+            connection.exec_driver_sql("BEGIN IMMEDIATE")  # in vain, most likely: fails as SQLAlchemy lets things fail
 
     return engine
+
+
+def _taken(connection: Any) -> bool:
+    """Begin writing, asking for SQLite's only write lock every millisecond.
+
+    SQLite itself asks less and less often, and so overlooks the moments between a busy worker's transactions for most of a second.
+    """
+    until = time.monotonic() + BUSY
+    connection.execute("PRAGMA busy_timeout=0")
+    try:
+        while True:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                return True
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                    return False
+            time.sleep(0.001)
+    finally:
+        connection.execute(f"PRAGMA busy_timeout={BUSY}000")
 
 
 def append_only_triggers(dialect: str) -> list[str]:

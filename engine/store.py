@@ -20,12 +20,17 @@ from engine.model import FAR_FUTURE, Row, case_file, case_seat, job, statutory_c
 from engine.model import history as history_table
 from engine.moves import Move, difference
 from engine.net import Node
+from engine.notice_texts import TEMPLATES
 from engine.notices import Told
 from engine.organisation import PERSON, Organisation
+from engine.rules_file import MAX_RUNGS
 from engine.timers import due_instant, next_round
 from engine.tokens import Marking, Wait, waiting
+from engine.wakeup import add_jobs
 
 TITLE_LENGTH = 60
+#: Ends of the keys that the jobs of a step's ladder may have; the first two are those of versions before there were rungs.
+RUNG_KEYS = ("remind", "escalate", *(f"rung:{number}" for number in range(MAX_RUNGS)))
 
 # Statements of every act, built once: building one costs more than SQLite needs to run it.
 _UPDATE_CASE = case_file.update().where(case_file.c.id == sa.bindparam("case"), case_file.c.version == sa.bindparam("before"))
@@ -112,18 +117,17 @@ def task_due(node: Node, move: Move, opened: datetime) -> tuple[datetime, bool]:
         if due is not None:
             return due, True
     rules = move.organisation.rules
-    target = rules.urgency(node.properties.get("urgency", "plain"), civil_day(opened)).escalate_at(opened, rules.calendar)
+    target = rules.urgency(node.properties.get("urgency", "plain"), civil_day(opened)).target(opened, rules.calendar)
     return target or FAR_FUTURE, False
 
 
 class Writer:
     """Writes what an act changed, in one place, so that no verb can forget a part."""
 
-    def __init__(self, connection: sa.Connection, now: datetime, actor: str, host: str) -> None:
+    def __init__(self, connection: sa.Connection, now: datetime, actor: str) -> None:
         self._connection = connection
         self._now = now
         self._actor = actor
-        self._host = host
 
     def create(self, row: dict[str, Any], definition: Definition, move: Move, marking: Marking, entries: list[history.Entry]) -> int:
         """Insert a new case with all it waits for; returns its id."""
@@ -152,9 +156,7 @@ class Writer:
 
     def touch(self, case: OpenCase) -> None:
         """Write only history and notices: the act did not move the process."""
-        jobs = self._tell(case)
-        if jobs:
-            self._connection.execute(job.insert(), jobs)
+        add_jobs(self._connection, self._tell(case), self._now)
         self._close_chain(case, {})
 
     def _overseers(self, organisation: Organisation) -> list[str]:
@@ -201,8 +203,7 @@ class Writer:
             case.told.append(Told(cause, announced.template, announced.seats, announced.name))
         see(self._connection, case.row["organisation"], case.id, case.seen_by)
         jobs += self._tell(case)
-        if jobs:
-            self._connection.execute(job.insert(), jobs)
+        add_jobs(self._connection, jobs, self._now)
         values: dict[str, Any] = {
             "marking": marking.dump(),
             "facts": history.canonical(move.facts),
@@ -292,28 +293,21 @@ class Writer:
             for wait in opened
             if wait.kind == "service" and (failure := move.failure(wait)) is not None
         ]
-        if rows:
-            self._connection.execute(job.insert(), rows)
+        add_jobs(self._connection, rows, self._now)
 
     def _urgency_jobs(self, case_id: int, task_id: int, row: Row, move: Move) -> list[dict[str, Any]]:
         rules = move.organisation.rules
-        urgency = rules.urgency(row["urgency"], civil_day(self._now))
-        jobs = []
-        for kind, at in (
-            ("remind", urgency.remind_at(self._now, rules.calendar)),
-            ("escalate", urgency.escalate_at(self._now, rules.calendar)),
-        ):
-            if at is not None:
-                jobs.append(
-                    {
-                        "case_id": case_id,
-                        "kind": kind,
-                        "key": f"task:{task_id}:{kind}",
-                        "run_at": at,
-                        "payload": json.dumps({"task": task_id}),
-                    }
-                )
-        return jobs
+        rungs = rules.urgency(row["urgency"], civil_day(self._now)).rungs
+        return [
+            {
+                "case_id": case_id,
+                "kind": "rung",
+                "key": f"task:{task_id}:rung:{number}",
+                "run_at": rung.at(self._now, rules.calendar),
+                "payload": json.dumps({"task": task_id, "rung": number}),
+            }
+            for number, rung in enumerate(rungs)
+        ]
 
     def _close(self, case: OpenCase, closed: tuple[Wait, ...]) -> list[str]:
         """Cancel the tasks the move took away, besides the one the act has closed itself; returns the job keys to drop."""
@@ -341,7 +335,7 @@ class Writer:
                 for row in gone
             ]
             ids += cancelled
-        return keys + [f"task:{task_id}:{kind}" for task_id in ids for kind in ("remind", "escalate")]
+        return keys + [f"task:{task_id}:{which}" for task_id in ids for which in RUNG_KEYS]
 
     def _reseat(self, case: OpenCase, move: Move, before: tuple[Wait, ...], after: tuple[Wait, ...]) -> None:
         """The owning unit changed (転送): open tasks move to the seats that now answer; clocks are not touched."""
@@ -470,14 +464,14 @@ class Writer:
 
     def _tell(self, case: OpenCase) -> list[dict[str, Any]]:
         # A template this version does not have, as a diagram of another one may name, is told in general words.
-        told = [item if item.template in notices.TEMPLATES else replace(item, template="step_told") for item in case.told]
+        told = [item if item.template in TEMPLATES else replace(item, template="step_told") for item in case.told]
         case.told = []
         if not told:
             return []
         told = self._without_barred(case, told)
         seats = {seat for item in told for seat in item.seats}
         holders = people.holders(self._connection, case.organisation, seats, civil_day(self._now), case.row["process_id"])
-        return notices.write(self._connection, case.row["organisation"], case.id, told, holders, self._now, self._host, skip=self._actor)
+        return notices.write(self._connection, case.row["organisation"], case.id, told, holders, self._now, skip=self._actor)
 
     def _without_barred(self, case: OpenCase, told: list[Told]) -> list[Told]:
         """Whoever is kept from the case or the step is not told of it; the rung that has it in turn is."""

@@ -1,22 +1,29 @@
-"""What the system itself does to a case: timers, reminders and warnings, and work that failed and is tried again."""
+"""What the system itself does to a case: begins it when it is time, timers, reminders and warnings, and work that failed and is tried again."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 
-from engine import history, people, stopped, tokens
-from engine.errors import CaseClosed, ClosingNotReady, NotStopped, TriedMeanwhile
+from engine import history, leaving, people, starts, stopped, tokens
+from engine.clock import JST, civil_day
+from engine.definitions import Definition
+from engine.errors import CaseClosed, ClosingNotReady, NotStopped, ProcessNotFound, TriedMeanwhile
 from engine.model import Row, case_file, job, task
-from engine.moves import reason_of
+from engine.moves import Move, reason_of, recorded
+from engine.net import Node
 from engine.notices import Told
 from engine.review import ReviewVerbs
-from engine.store import Writer, timer_job, work_entry
+from engine.store import Writer, next_number, timer_job, work_entry
 from engine.tokens import ServiceFailed
 from engine.unit_of_work import changes
+from engine.views import SeatHeld
+from engine.wakeup import add_jobs
 
 
 class SystemVerbs(ReviewVerbs):
@@ -74,7 +81,7 @@ class SystemVerbs(ReviewVerbs):
         case = self._take_up(row["case_id"])
         wait = next(one for one in case.waits() if stopped.key_of(one.key) == row["key"])
         later = stopped.next_row(row, reason, self._now, by_hand=asked is not None)
-        self._connection.execute(job.insert().values(later))
+        add_jobs(self._connection, [later], self._now)
         case.entries += before
         case.entries.append(
             work_entry("service.failed", self._now, case, wait.node, wait.local, attempt=later["attempts"], error=reason),
@@ -111,7 +118,64 @@ class SystemVerbs(ReviewVerbs):
     @property
     def _system_writer(self) -> Writer:
         """Writes what the system did, whoever asked for it: nobody is left out when people are told."""
-        return Writer(self._connection, self._now, people.SYSTEM, self._host)
+        return Writer(self._connection, self._now, people.SYSTEM)
+
+    # ---------------------------------------------------------------- a case begins
+
+    def _begin(
+        self, definition: Definition, start: Node, unit: str, answers: Callable[[Move], dict[str, Any]], held: SeatHeld | None, **told: Any
+    ) -> int:
+        """Begin a case at a start event, from a unit, with what `answers` reads; returns its id."""
+        facts: dict[str, Any] = {
+            "reporter": self.person,
+            "reporting_unit": unit,
+            "owning_unit": unit,
+            "reported_at": self._now.astimezone(JST).isoformat(timespec="seconds"),
+        }
+        accounts = partial(leaving.accounts_in, self._connection, self.organisation, at=self._now)
+        move = Move(definition, self.organisation, facts, self._now, acting=True, accounts=accounts)
+        read = answers(move)
+        read.setdefault("known_at", self._now.astimezone(JST).isoformat(timespec="minutes"))
+        step = move.begin(start, read)
+        today = civil_day(self._now)
+        numbering = self.organisation.rules.numbering_of(definition.net.properties.get("numbering", "general"), today)
+        sequence = next_number(self._connection, self.organisation_id, numbering.key, str(numbering.year(today)))
+        data = {"facts": {name: [None, value] for name, value in move.facts.items()}, "name": definition.name, **told}
+        entry = self._entry("case.started", start, data, held, clauses=recorded(start))
+        entry.definition = definition.id
+        row = {
+            "organisation": self.organisation_id,
+            "definition": definition.id,
+            "process_id": definition.process_id,
+            "number": numbering.number(today, sequence),
+            "reporter": self.person,
+            "reported_for": (held.principal or None) if held is not None else None,
+        }
+        case_id = self._writer.create(row, definition, move, step.marking, [entry])
+        self._review_opened(case_id, definition)
+        return case_id
+
+    def start_by_time(self, payload: Mapping[str, Any]) -> int | None:
+        """Let a due start event begin a case, with the system as its reporter in the office's root unit, and arm the next round.
+
+        Returns:
+            the case's id; None when this round has started one already, or the version in force now starts by it no more.
+        """
+        self.organisation_id = payload["organisation"]
+        self._attempting("start", process=payload["process"])
+        try:
+            definition = self._definitions.in_force(self._connection, self.organisation_id, payload["process"], self._now)
+        except ProcessNotFound:
+            return None
+        start = next((node for node in definition.net.timed_starts if node.element == payload["event"]), None)
+        if start is None:
+            return None
+        case_id = None
+        if starts.take(self._connection, payload):
+            case_id = self._begin(definition, start, self.organisation.id, lambda _move: {}, None, due_at=payload["due"])
+            starts.made(self._connection, payload, case_id)
+        starts.arm_next(self._connection, self._definitions, payload, self._now)
+        return case_id
 
     # ---------------------------------------------------------------- what the worker does
 
@@ -135,7 +199,7 @@ class SystemVerbs(ReviewVerbs):
         if still is not None:  # a cycle: the next round counts from when this one was due, not from when a worker came by
             again = timer_job(case_id, still, move, due, again=True)
             if again is not None:
-                self._connection.execute(job.insert().values(again))
+                add_jobs(self._connection, [again], self._now)
         return True
 
     def tell(self, case_id: int, told: Told, entry: tuple[str, dict[str, Any]] | None = None) -> None:

@@ -82,13 +82,11 @@ class UnitOfWork:
         by: str,
         seat: str | None,
         now: datetime,
-        host: str,
     ) -> None:
         self._connection = connection
         self._definitions = definitions
         self._organisations = organisations
         self._now = now
-        self._host = host
         self._seat = seat
         self.attempt: dict[str, Any] = {}
         self.person = by
@@ -108,7 +106,7 @@ class UnitOfWork:
 
     @property
     def _writer(self) -> Writer:
-        return Writer(self._connection, self._now, self.person, self._host)
+        return Writer(self._connection, self._now, self.person)
 
     # ---------------------------------------------------------------- find
 

@@ -151,6 +151,31 @@ class InboxCounts:
     today: int
     mine: int
     unread: int
+    later: int = 0  # put off by the viewer, and not among the others
+
+
+@dataclass(frozen=True)
+class HopShown:
+    """One hop of a report: from whom to whom, how long it took, and the reason when it was late. `to_at` None: not passed on yet."""
+
+    name: str
+    by: str
+    from_at: datetime
+    to_at: datetime | None
+    target_at: datetime | None
+    late: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class Foretold:
+    """What will be told to whom, and when, if nobody acts."""
+
+    at: datetime
+    what: str
+    step: str
+    to: tuple[str, ...]
+    mailed: bool
 
 
 @dataclass(frozen=True)
@@ -376,6 +401,7 @@ class CasePage:
     seats: tuple[SeatHeld, ...] = ()  # seats of the viewer that see the case: notes and files are added from one of them
     merge_seats: tuple[SeatHeld, ...] = ()  # seats of the viewer from which it can be merged into another
     referrals: tuple[ReferralShown, ...] = ()
+    hops: tuple[HopShown, ...] = ()  # known → reported → passed on
     stopped: tuple[tuple[str, datetime], ...] = ()  # (automatic work that failed and is tried again, since when)
 
 
@@ -469,6 +495,8 @@ class TaskPage:
     closed_text: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict)
     following: tuple[FollowUp, ...] = ()
+    late: bool = False  # a hop past its target: completing asks for the reason
+    snoozed_until: datetime | None = None
     can_pull_up: bool = False  # the viewer is a rung above a reviewer who may be passed over (引上げ)
     referrals: tuple[ReferralShown, ...] = ()
 
@@ -488,7 +516,7 @@ class StartForm:
 
 @dataclass(frozen=True)
 class NoticeShown:
-    """An in-app notice; mail fields are for the outbox view."""
+    """An in-app notice; `asks`: its reader is asked to confirm it."""
 
     id: int
     text: str
@@ -496,11 +524,6 @@ class NoticeShown:
     task_id: int | None
     created_at: datetime
     read_at: datetime | None
-    person: str
-    person_name: str
-    mail_state: str
-    mail_at: datetime | None
-    mail_error: str
-    subject: str
-    body: str
     template: str = ""
+    acknowledged_at: datetime | None = None
+    asks: bool = False

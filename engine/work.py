@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 
-from engine import access, attachments, bars, leaving, tokens
-from engine.clock import JST, civil_day
+from engine import access, attachments, bars, hops, tokens
+from engine.clock import civil_day, to_micros
+from engine.definitions import Definition
 from engine.errors import (
     ActionNotOffered,
     FormInvalid,
@@ -31,10 +31,13 @@ from engine.net import Node
 from engine.notices import Told
 from engine.organisation import PERSON
 from engine.sight import tasks_of
-from engine.store import insert_new, next_number, others_acted, see
+from engine.store import insert_new, others_acted, see
 from engine.system_work import SystemVerbs
-from engine.unit_of_work import changes
+from engine.unit_of_work import changes, japanese
 from engine.views import SeatHeld
+
+#: The page's own input for why something comes late; errors about it carry this name.
+LATE_REASON = "_late_reason"
 
 
 class Work(SystemVerbs):
@@ -61,38 +64,16 @@ class Work(SystemVerbs):
         start = definition.net.start
         if not definition.may_start(self.viewer):
             raise NotAllowed(process=process_id)
-        unit = held.seat.partition("@")[2]
-        facts: dict[str, Any] = {
-            "reporter": self.person,
-            "reporting_unit": unit,
-            "owning_unit": unit,
-            "reported_at": self._now.astimezone(JST).isoformat(timespec="seconds"),
-        }
-        accounts = partial(leaving.accounts_in, self._connection, self.organisation, at=self._now)
-        move = Move(definition, self.organisation, facts, self._now, acting=True, accounts=accounts)
-        read = self._read(start, answers, move)
-        self._check_starter(start, Move(definition, self.organisation, {**facts, **read}, self._now))
-        read.setdefault("known_at", self._now.astimezone(JST).isoformat(timespec="minutes"))
-        step = move.begin(start, read)
-        today = civil_day(self._now)
-        numbering = self.organisation.rules.numbering_of(definition.net.properties.get("numbering", "general"), today)
-        sequence = next_number(self._connection, self.organisation_id, numbering.key, str(numbering.year(today)))
-        data = {"facts": {name: [None, value] for name, value in move.facts.items()}, "name": definition.name}
-        entry = self._entry("case.started", start, data, held, clauses=recorded(start))
-        entry.definition = definition.id
-        row = {
-            "organisation": self.organisation_id,
-            "definition": definition.id,
-            "process_id": process_id,
-            "number": numbering.number(today, sequence),
-            "reporter": self.person,
-            "reported_for": held.principal or None,
-        }
-        case_id = self._writer.create(row, definition, move, step.marking, [entry])
+
+        def answered(move: Move) -> dict[str, Any]:
+            read = self._read(start, answers, move)
+            self._check_starter(start, Move(definition, self.organisation, {**move.facts, **read}, self._now))
+            return read
+
+        case_id = self._begin(definition, start, held.seat.partition("@")[2], answered, held)
         if once is not None:
             self._connection.execute(submission.update().where(*self._token(once)).values(case_id=case_id))
         self._drop_draft(f"start:{process_id}")
-        self._review_opened(case_id, definition)
         return case_id
 
     def _token(self, once: str) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
@@ -156,12 +137,14 @@ class Work(SystemVerbs):
         answers: Mapping[str, Any],
         version: int | None = None,
         following: Mapping[str, Mapping[str, Any]] | None = None,
+        late_reason: str = "",
     ) -> None:
         """Complete a task with the answers of its form.
 
         Args:
             version: the case version the actor saw; facts changed since by somebody else are not overwritten unseen.
             following: node id -> answers of the step after, for who does both by two seats; left out when another step follows.
+            late_reason: why a hop of the report comes late, where its urgency word asks for one.
 
         Raises:
             TaskNotFound, NotYourTask, SamePerson, AlreadyDone, AlreadyClaimed, TaskClosed, StaleVersion, FormInvalid, ClosingNotReady, NoSeat.
@@ -180,8 +163,10 @@ class Work(SystemVerbs):
         step = move.complete(case.marking, wait, read)
         if not tokens.waiting(case.definition.net, step.marking) and step.marking.ended is not None:
             self._check_duties(case, move, node)
+        hop = hops.is_hop(node)
+        late = self._late(node, row["opened_at"], case.definition, late_reason) if hop else {}
         self._finish_task(case, row, "done", held)
-        data: dict[str, Any] = {"name": row["name"], "facts": changes(case.facts, move.facts)}
+        data: dict[str, Any] = {"name": row["name"], "facts": changes(case.facts, move.facts), **late}
         if multiple:
             data["index"] = wait.local["loop_index"]
         case.entries.append(self._entry("task.completed", node, data, held, row, recorded(node)))
@@ -193,6 +178,16 @@ class Work(SystemVerbs):
         self._drop_draft(f"task:{task_id}")
         for node_id, more in (following or {}).items():
             self._complete_following(case.id, node_id, more)
+
+    def _late(self, node: Node, since: datetime, definition: Definition, reason: str) -> dict[str, Any]:
+        """What the record says of a hop that took longer than its urgency word allows; raises FormInvalid when the reason is missing."""
+        rules = self._organisations[definition.organisation].rules
+        target = hops.target_of(node, since, rules)
+        if target is None or self._now <= target:
+            return {}
+        if not reason.strip():
+            raise FormInvalid({LATE_REASON: f"「遅れた理由」を入力してください（目安は{japanese(target)}でした）。"})
+        return {"late": {"target": to_micros(target), "reason": self._text(reason, "遅れた理由")}}
 
     def _complete_following(self, case_id: int, node_id: str, answers: Mapping[str, Any]) -> None:
         """The step after, when it too is this person's by another seat: an act of its own, with its own record, in the same transaction."""

@@ -438,6 +438,11 @@ class World:
         """Notices, of one person perhaps."""
         return self.rows("notice", **where, **({"person": person} if person else {}))
 
+    def mails(self, person: str | None = None) -> list[dict[str, Any]]:
+        """The mail deliveries with their notices, of one person perhaps."""
+        told = {row["id"]: row for row in self.notices(person)}
+        return [{**told[row["notice"]], **row} for row in self.rows("delivery", channel="mail") if row["notice"] in told]
+
     def checksums(self) -> dict[str, str]:
         """Table -> checksum over all its rows."""
         sums = {}

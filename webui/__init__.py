@@ -15,7 +15,7 @@ from flask_login import current_user
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.routing import IntegerConverter
 
-from webui import auth, errors, formatting, security
+from webui import auth, errors, formatting, metrics, security
 from webui.absences import absences
 from webui.admin import admin, may_manage
 from webui.admin_orders import orders
@@ -24,17 +24,20 @@ from webui.admin_posts import posts
 from webui.cases import cases
 from webui.diagrams import diagrams
 from webui.handovers import handovers
+from webui.health import health
 from webui.help import help
 from webui.inbox import inbox
 from webui.incoming import engine as current_engine
 from webui.incoming import viewer
 from webui.notices import may_see_outbox, notices
+from webui.receiving import receiving
 from webui.referrals import referrals
 from webui.register import register
 from webui.report import report
 from webui.sign_in import LocalPassword, SignInSource
 from webui.stopped import may_administer, stopped
 from webui.tasks import tasks
+from webui.webhooks import webhooks
 
 if TYPE_CHECKING:
     from engine import Engine
@@ -61,6 +64,7 @@ def create_app(
     trusted_hosts: Sequence[str] | None = None,
     max_upload: int = 25 * 1024 * 1024,
     sign_in: Sequence[SignInSource] = (LocalPassword(),),
+    metrics_token: str = "",
 ) -> Flask:
     """Compose the application.
 
@@ -73,6 +77,7 @@ def create_app(
         trusted_hosts: the host names the site answers to; None for any (a loopback demo).
         max_upload: the largest request in bytes.
         sign_in: where people may sign in from.
+        metrics_token: who brings it may read /metrics from anywhere; without one only this machine may.
     """
     app = Flask(__name__)
     app.config.update(
@@ -97,10 +102,11 @@ def create_app(
     app.jinja_env.tests.update(formatting.TESTS)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    metrics.measure(app, engine, metrics_token)
     security.protect(app, https=https)
     CSRFProtect(app)
     auth.register(app)
-    for blueprint in (inbox, tasks, referrals, report, cases, diagrams, notices, stopped, register, help):
+    for blueprint in (inbox, tasks, referrals, report, cases, diagrams, notices, receiving, webhooks, stopped, register, help, health):
         app.register_blueprint(blueprint)
     for blueprint in (admin, people, posts, orders, absences, handovers):
         app.register_blueprint(blueprint)

@@ -19,8 +19,22 @@ from webui.sign_in import LOCAL, AnswerRefused, SignInSource, SourceUnavailable
 
 auth = Blueprint("auth", __name__)
 
-#: What may be asked for without signing in; every other endpoint is refused by default.
-PUBLIC = frozenset({"auth.login", "auth.sign_in", "auth.elsewhere", "auth.returned", "static", "help.healthz"})
+#: What may be asked for without signing in (the calendar and the events carry tokens of their own); every other endpoint is refused by default.
+PUBLIC = frozenset(
+    {
+        "auth.login",
+        "auth.sign_in",
+        "auth.elsewhere",
+        "auth.returned",
+        "static",
+        "health.healthz",
+        "health.livez",
+        "health.readyz",
+        "metrics",
+        "receiving.feed",
+        "webhooks.events",
+    }
+)
 #: Where the cookie keeps what must come back from a sign-in service, newest last. A few, as people open several tabs.
 AWAY, MOST_AWAY, LONGEST_AWAY = "away", 3, timedelta(minutes=15)
 LONGEST_TARGET = 500  # letters of the page to go on to: all of it has to fit into a cookie

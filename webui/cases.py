@@ -29,7 +29,15 @@ def show(case_id: int) -> str:
     """Everything the viewer may see of the case."""
     page = engine().case(viewer(), case_id)
     elements = elements_of(case_id, "") if page.diagrams else ()
-    return render_template("case.html", page=page, elements=elements)
+    return render_template("case.html", page=page, elements=elements, told=engine().told(viewer(), case_id))
+
+
+@cases.get("/cases/<id:case_id>/what-if")
+def what_if(case_id: int) -> str:
+    """Who will be told what and when, if nobody acts from now on."""
+    days = min(max(request.args.get("days", 30, type=int), 1), 365)
+    told = engine().if_nobody_acts(viewer(), case_id, days)
+    return render_template("what_if.html", head=engine().case(viewer(), case_id).head, told=told, days=days)
 
 
 # ---------------------------------------------------------------- acts

@@ -18,6 +18,7 @@ from engine import JST, Engine, Settings, TadachiError
 from webui import cli_acting, cli_posts, serving
 from webui import demo as demonstration
 from webui.cli_directory import people
+from webui.cli_doctor import doctor
 from webui.cli_shared import acting as _acting
 from webui.cli_shared import case_id as _case_id
 from webui.cli_shared import open_engine as _engine
@@ -209,9 +210,16 @@ def serve(host: str, port: int) -> None:
 
 
 @main.command()
-def worker() -> None:
-    """ワーカー（期限・督促・通知）だけを動かします。"""
-    serving.work(_engine(), say=click.echo)
+@click.option("--metrics-port", type=click.IntRange(1, 65535), help="この口で、監視のための数値（/metrics）と /livez に答えます。")
+@click.option(
+    "--metrics-host",
+    default="127.0.0.1",
+    show_default=True,
+    help="その待受けのアドレス。ほかの機械から読むには TADACHI_METRICS_TOKEN が要ります。",
+)
+def worker(metrics_port: int | None, metrics_host: str) -> None:
+    """ワーカー（期限・督促・通知）だけを動かします。PostgreSQL なら、何台の機械でいくつ動かしてもかまいません。"""
+    serving.work(_engine(), say=click.echo, metrics=(metrics_host, metrics_port) if metrics_port else None)
 
 
 @main.command("demo-reset")
@@ -404,11 +412,21 @@ def merge(case: str, into: str, person: str, seat: str | None, reason: str) -> N
 @click.argument("case")
 @click.option("--as", "person", required=True, metavar="利用者ID", help="誰として見るか。")
 @click.option("--json", "as_json", is_flag=True)
-def show(case: str, person: str, as_json: bool) -> None:
+@click.option("--what-if", is_flag=True, help="だれも処理しないとき、いつ、だれに、何が知らされるか。")
+@click.option("--days", type=click.IntRange(1, 365), default=30, show_default=True, help="--what-if で見る日数。")
+def show(case: str, person: str, as_json: bool, what_if: bool, days: int) -> None:
     """案件 CASE（番号かID）の状況・期限・経過を表示します。"""
     engine = _engine()
     viewer = engine.viewer(person)
     page = engine.case(viewer, _case_id(engine, person, case))
+    if what_if:
+        told = engine.if_nobody_acts(viewer, page.head.id, days)
+        if as_json:
+            _print_json(told)
+            return
+        for one in told:
+            click.echo(f"{one.at.astimezone(JST):%Y-%m-%d %H:%M}  {one.what}：{one.step}  → {'、'.join(one.to)}")
+        return
     if as_json:
         _print_json(page)
         return
@@ -600,6 +618,7 @@ def verify() -> None:
 main.add_command(people)
 for command in (*cli_acting.COMMANDS, *cli_posts.COMMANDS):
     main.add_command(command)
+main.add_command(doctor)
 
 if __name__ == "__main__":
     main()

@@ -80,6 +80,15 @@ def wareki(value: datetime | date | None) -> str:
     return japanese_date(_day_of(value))
 
 
+def span(value: timedelta) -> str:
+    """A length of time as people say it, to the minute."""
+    minutes = max(0, int(value.total_seconds()) // 60)
+    days, rest = divmod(minutes, 24 * 60)
+    hours, rest = divmod(rest, 60)
+    parts = [f"{number}{unit}" for number, unit in ((days, "日"), (hours, "時間"), (rest, "分")) if number]
+    return "".join(parts) or "1分未満"
+
+
 def size(value: int) -> str:
     """A number of bytes as people read it."""
     if value < 1024:
@@ -150,6 +159,7 @@ FILTERS = {
     "remaining": remaining,
     "runs": runs,
     "wareki": wareki,
+    "span": span,
     "size": size,
     "short_digest": short_digest,
     "iso": iso,

@@ -13,7 +13,7 @@ from webui.incoming import engine, own_path, query_choice, query_text, viewer
 inbox = Blueprint("inbox", __name__)
 
 #: The tabs, in order; the keys are those of `engine.inbox(show=…)` and of `InboxCounts`.
-TABS = {"all": "すべて", "overdue": "期限超過", "today": "本日", "mine": "自分が引受", "unread": "未読"}
+TABS = {"all": "すべて", "overdue": "期限超過", "today": "本日", "mine": "自分が引受", "unread": "未読", "later": "後で見る"}
 
 
 @inbox.get("/")

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 Answers = dict[str, Any]
 
 #: Names of the pages' own inputs. Every other name posted is an answer, so that the engine refuses what no form declares.
-CONTROLS = frozenset({"csrf_token", "_version", "_seat", "_case", "_to", "_reason", "_add", "_back", "_files", "_once", "_text", "_number"})
+CONTROLS = frozenset(
+    ["csrf_token", "_version", "_seat", "_case", "_to", "_reason", "_late_reason", "_add", "_back", "_files", "_once", "_text", "_number"]
+)
 #: The step done together with the one at hand: `_then` names those chosen, `_then_shown` those on the page, `_then.NODE.FIELD` is an answer.
 THEN, THEN_SHOWN = "_then", "_then_shown"
 MAX_FIELDS = 2_000

@@ -18,11 +18,11 @@ report = Blueprint("report", __name__)
 
 @report.get("/report")
 def choose() -> Any:
-    """The procedures the viewer may start; with only one, straight to its form."""
-    startable = engine().startable(viewer())
-    if len(startable) == 1:
-        return redirect(url_for("report.form", process_id=startable[0][0]), 303)
-    return render_template("report_choose.html", startable=startable)
+    """Straight to the form of what is reported 直ちに, or of the only procedure there is; else, and with `all`, the choice."""
+    chosen = None if "all" in request.args else engine().urgent_start(viewer())
+    if chosen is not None:
+        return redirect(url_for("report.form", process_id=chosen), 303)
+    return render_template("report_choose.html", startable=engine().startable(viewer()))
 
 
 def _form(
@@ -36,7 +36,10 @@ def _form(
 ) -> Any:
     form = engine().start_form(viewer(), process_id, answers=answers, errors=errors)
     once = request.form.get("_once") or secrets.token_urlsafe(16)
-    page = render_template("report.html", form=form, errors=errors or {}, problem=problem, add_rows=add_rows, seat=chosen_seat(), once=once)
+    several = len(engine().startable(viewer())) > 1
+    page = render_template(
+        "report.html", form=form, errors=errors or {}, problem=problem, add_rows=add_rows, seat=chosen_seat(), once=once, several=several
+    )
     return page, status
 
 

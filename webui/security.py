@@ -17,6 +17,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
 }
+FEED = "receiving.feed"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -34,7 +35,9 @@ def protect(app: Flask, *, https: bool) -> None:
             response.headers.setdefault(name, value)
         if https:
             response.headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
-        if request.endpoint != "static":  # pages show what only this viewer may see: nothing is kept on a shared machine
+        if request.endpoint == FEED:  # a program asks for it again and again; nobody in between may keep it
+            response.headers["Cache-Control"] = "private, max-age=300"
+        elif request.endpoint != "static":  # pages show what only this viewer may see: nothing is kept on a shared machine
             response.headers["Cache-Control"] = "no-store"
         return response
 

@@ -7,20 +7,26 @@ import os
 import secrets
 import signal
 import socket
+import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from urllib.parse import urlsplit
 
+from flask import Flask
 from waitress import create_server
 
 from engine import Engine, TadachiError, run_forever
 from webui import create_app
 from webui.demo import PASSWORD
+from webui.metrics import beside_worker
 from webui.sign_in import sources
 
 THREADS = 16
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
+LAST_SECONDS = 4.0  # for what is going on when the process is told to stop
 
 
 class CannotListen(TadachiError):
@@ -66,27 +72,42 @@ def trusted_hosts(base_url: str, host: str, *, demo: bool) -> list[str] | None:
     return [name for name in dict.fromkeys(names) if name and ":" not in name]
 
 
-def run(engine: Engine, host: str, port: int, *, worker: bool, say: Callable[[str], None]) -> None:
-    """Serve until a signal; with `worker`, due work runs in a thread beside the pages."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+def pages(engine: Engine, trusted: list[str] | None) -> Flask:
+    """The pages of an installation as its settings say."""
     settings = engine.settings
-    app = create_app(
+    return create_app(
         engine,
         secret_key=secret(settings.secret_file),
         https=urlsplit(settings.base_url).scheme == "https",
         demo=settings.demo,
         demo_password=PASSWORD if settings.demo else "",
-        trusted_hosts=trusted_hosts(settings.base_url, host, demo=settings.demo),
+        trusted_hosts=trusted,
         sign_in=sources(settings),
+        metrics_token=settings.metrics_token.reveal(),
     )
+
+
+def application() -> Flask:
+    """The pages for a server that starts them itself: `gunicorn 'webui.serving:application()'`. Each of its processes makes its own."""
+    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
+    engine = Engine.from_environment()
+    return pages(engine, trusted_hosts(engine.settings.base_url, "", demo=False))
+
+
+def run(engine: Engine, host: str, port: int, *, worker: bool, say: Callable[[str], None]) -> None:
+    """Serve until a signal; with `worker`, due work runs in a thread beside the pages."""
+    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
+    settings = engine.settings
+    app = pages(engine, trusted_hosts(settings.base_url, host, demo=settings.demo))
     try:
-        server = create_server(app, host=host, port=port, threads=THREADS, ident="")
+        # What a proxy adds stays to be seen (/metrics), and is believed by nothing.
+        server = create_server(app, host=host, port=port, threads=THREADS, ident="", clear_untrusted_proxy_headers=False)
     except OSError as error:
         raise CannotListen(host=host, port=port, why=error.strerror or str(error)) from None
     stop = _stop_on_signals()
     threads = [threading.Thread(target=server.run, name="web", daemon=True)]
     if worker:
-        threads.append(threading.Thread(target=run_forever, args=(engine, stop, f"{socket.gethostname()}-{os.getpid()}"), name="worker"))
+        threads.append(threading.Thread(target=run_forever, args=(engine, stop, worker_name()), name="worker", daemon=True))
     for thread in threads:
         thread.start()
     say(f"Tadachi：http://{host}:{port} を開いてください（止めるには Ctrl+C）。")
@@ -94,15 +115,39 @@ def run(engine: Engine, host: str, port: int, *, worker: bool, say: Callable[[st
         say(f"デモの利用者はログイン画面から選べます。パスワードはすべて「{PASSWORD}」です。")
     stop.wait()
     server.close()
-    for thread in threads:
-        thread.join(timeout=10)
-    engine.close()
+    _leave(engine, threads)
 
 
-def work(engine: Engine, *, say: Callable[[str], None]) -> None:
-    """Run due work until a signal."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+def work(engine: Engine, *, say: Callable[[str], None], metrics: tuple[str, int] | None = None) -> None:
+    """Run due work until a signal; with `metrics`, its numbers can be read at that address."""
+    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
+    if metrics is not None:
+        host, port = metrics
+        try:
+            beside_worker(engine, host, port, engine.settings.metrics_token.reveal())
+        except OSError as error:
+            raise CannotListen(host=host, port=port, why=error.strerror or str(error)) from None
     stop = _stop_on_signals()
+    worker = threading.Thread(target=run_forever, args=(engine, stop, worker_name()), name="worker", daemon=True)
+    worker.start()
     say("ワーカーを始めました（止めるには Ctrl+C）。")
-    run_forever(engine, stop, f"{socket.gethostname()}-{os.getpid()}")
+    stop.wait()
+    _leave(engine, [worker])
+
+
+def worker_name() -> str:
+    """What a worker is called where its signs of life are read: machine and process."""
+    return f"{socket.gethostname()[:60]}-{os.getpid()}"
+
+
+def _leave(engine: Engine, threads: list[threading.Thread]) -> None:
+    """Wait for what is going on, shortly, and go. What still hangs then is a mail that nobody answers: its lease brings it back."""
+    until = time.monotonic() + LAST_SECONDS
+    for thread in threads:
+        thread.join(max(0.1, until - time.monotonic()))
     engine.close()
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
+        os._exit(0)  # the interpreter would wait for threads that wait for the mail server

@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, abort, flash, jsonify, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from engine import Conflict, DiagramFault, FormInvalid, Invalid, NotAllowed, StaleVersion, TadachiError, TaskPage
+from engine import Conflict, DiagramFault, FormInvalid, Invalid, NotAllowed, NotFound, StaleVersion, TadachiError, TaskPage, parse_instant
 from webui.errors import status_of, text_of
 from webui.incoming import (
     THEN,
@@ -25,6 +25,9 @@ from webui.incoming import (
     sent_files,
     viewer,
 )
+
+#: Why a hop of a report comes late; the engine names its errors so.
+LATE = "_late_reason"
 
 tasks = Blueprint("tasks", __name__, url_prefix="/tasks/<id:task_id>")
 
@@ -136,18 +139,41 @@ def complete(task_id: int) -> Any:
     chosen = {node: following[node] for node in request.form.getlist(THEN) if node in following}
     try:
         with engine().work(by=person(), seat=chosen_seat()) as work:
-            work.complete(task_id, answers, version=version, **({"following": chosen} if chosen else {}))
+            late = posted_text(LATE)
+            more = {**({"following": chosen} if chosen else {}), **({"late_reason": late} if late else {})}
+            work.complete(task_id, answers, version=version, **more)
             if case_id is not None:
                 for file in files:
                     work.attach(case_id, file.name, file.data, task_id=task_id)
     except (Invalid, NotAllowed, Conflict, DiagramFault) as error:
-        return _again(task_id, error, answers=posted_everything())
+        return _again(task_id, error, answers=posted_everything(), typed={LATE: posted_text(LATE)})
     return _done("処理を完了しました。次に進んだ先は、下の「いま誰のところにあるか」で確かめられます。", case_id)
 
 
 def _done(text: str, case_id: int | None) -> Response:
     flash(text, "success")
     return redirect(url_for("cases.show", case_id=case_id) if case_id else url_for("inbox.show"), 303)
+
+
+@tasks.post("/later")
+def later(task_id: int) -> Any:
+    """Put the task off until a day, or (an empty one) let it come back at once."""
+    text = posted_text("_until")
+    try:
+        until = parse_instant(f"{text} 08:30" if len(text) <= 10 else text) if text else None
+    except ValueError:
+        return _again(
+            task_id,
+            FormInvalid({"_until": "「いつまで」には日付を入力してください（例：2026-11-25）。"}),
+            opened="later",
+            typed={"_until": text},
+        )
+    try:
+        engine().snooze(viewer(), task_id, until)
+    except (Invalid, NotFound) as error:
+        return _again(task_id, error, opened="later", typed={"_until": text})
+    flash("後で見ることにしました。その日の朝、受信箱に戻ります。" if until else "受信箱に戻しました。", "success")
+    return redirect(url_for("inbox.show"), 303)
 
 
 @tasks.post("/preview")

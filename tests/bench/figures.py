@@ -54,11 +54,13 @@ class Sizes:
     branches: int = 17
     timed: int = 10
     budget: float = 180.0
+    late: int = 20
+    drained: int = 400
 
     @classmethod
     def large(cls) -> Sizes:
         """The sizes the budgets speak of."""
-        return cls(tasks=1_000_000, timers=1_000_000)
+        return cls(tasks=1_000_000, timers=1_000_000, late=60, drained=10_000)
 
     @classmethod
     def tiny(cls) -> Sizes:
@@ -76,6 +78,8 @@ class Sizes:
             branches=3,
             timed=2,
             budget=2.0,
+            late=2,
+            drained=4,
         )
 
 

@@ -6,15 +6,16 @@ import time
 from collections.abc import Callable, Sequence
 
 from tests.bench.checks import checks
+from tests.bench.due import due
 from tests.bench.figures import Figure, Sizes
 from tests.bench.lists import lists
 from tests.bench.office import fresh_database, targets
 from tests.bench.steps import request, step
 from tests.bench.tokens import send_backs, token_game
 
-ON_DATABASES: dict[str, Callable[[str, str | None, Sizes], list[Figure]]] = {"step": step, "http": request, "inbox": lists}
+ON_DATABASES: dict[str, Callable[[str, str | None, Sizes], list[Figure]]] = {"step": step, "http": request, "inbox": lists, "due": due}
 ALONE: dict[str, Callable[[Sizes], list[Figure]]] = {"tokens": token_game, "rounds": send_backs, "checks": checks}
-BENCHES = ("step", "http", "tokens", "rounds", "checks", "inbox")
+BENCHES = ("step", "http", "tokens", "rounds", "checks", "inbox", "due")
 
 
 def run(names: Sequence[str], sizes: Sizes, say: Callable[[str], None]) -> list[Figure]:

@@ -9,7 +9,15 @@ import pytest
 from tests.bench.figures import Figure, Sizes, short, table
 from tests.bench.run import ALONE, BENCHES, ON_DATABASES
 
-YIELDED = {"step": ["step"], "http": ["http"], "inbox": ["inbox", "poll"], "tokens": ["tokens"], "rounds": ["rounds"], "checks": ["checks"]}
+YIELDED = {
+    "step": ["step"],
+    "http": ["http"],
+    "inbox": ["inbox", "poll"],
+    "due": ["due"],
+    "tokens": ["tokens"],
+    "rounds": ["rounds"],
+    "checks": ["checks"],
+}
 
 
 def check(figures: list[Figure], *benches: str) -> None:

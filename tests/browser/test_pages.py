@@ -106,7 +106,18 @@ def pages_of(site: Site, case: int) -> list[tuple[str, str]]:
     papers = [(GENERAL, f"/cases/{case}/papers/{paper.id}") for paper in site.engine.case(site.engine.viewer(GENERAL), case).papers]
     diagrams = [(GENERAL, f"/cases/{case}/diagram?path={path}") for path, _ in manager.diagrams]
     forms = [(MANAGER, f"/cases/{case}/{name}") for name in ("notes", "attachments", "merge", "consult", "circulate")]
-    rest = ("/inbox", "/inbox?show=overdue", "/inbox?text=ない", "/register", "/notices", "/account", "/help", f"/cases/{case}", "/nowhere")
+    rest = (
+        "/inbox",
+        "/inbox?show=overdue",
+        "/inbox?text=ない",
+        "/register",
+        "/notices",
+        "/account",
+        "/account/notices",
+        "/help",
+        f"/cases/{case}",
+        "/nowhere",
+    )
     return [
         ("", "/login"),
         (STAFF, "/report/isa_incident"),
@@ -164,7 +175,7 @@ def test_no_page_goes_sideways(busy: Site, busy_office: BusyOffice, page_at: Pag
 
 #: What may be written in Latin letters on a page: the product, file formats, keys, units of size, and what the office's own data says.
 LATIN = re.compile(
-    r"Tadachi|Powered by bpmn.io|DV|PDF|JSON|CSV|UTF-8|シフトJIS|Excel|\.xlsx|SHA-256|\b[0-9a-f]{64}\b|利用者ID|部署のid|[KMG]B|R\d+-\d+|Tab|Shift|Enter|Ctrl|"
+    r"Tadachi|iCalendar|Powered by bpmn.io|DV|PDF|JSON|CSV|UTF-8|シフトJIS|Excel|\.xlsx|SHA-256|\b[0-9a-f]{64}\b|利用者ID|部署のid|[KMG]B|R\d+-\d+|Tab|Shift|Enter|Ctrl|"
     r"[a-z0-9_.-]+\.(?:staff|protection_manager|[a-z_]+)\b"
 )
 

@@ -277,30 +277,71 @@ def test_a_clock_is_met_by_the_day_of_submission() -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "label", "remind", "escalate"),
+    ("word", "label", "ladder"),
     [
-        ("at_once", "直ちに", "2026-11-20T18:00", "2026-11-20T20:00"),  # runs through the evening
-        ("promptly", "速やかに", "2026-11-24T17:00", "2026-11-26T17:00"),
-        ("plain", "時期の定めなし", "2026-11-26T17:00", "2026-12-02T17:00"),
+        (
+            "at_once",
+            "直ちに",  # runs through the evening
+            {
+                "2026-11-20T18:00": "holder",
+                "2026-11-20T19:00": "holder deputy",
+                "2026-11-20T20:00": "holder deputy next",
+                "2026-11-20T23:00": "holder deputy next commission_desk",
+            },
+        ),
+        (
+            "promptly",
+            "速やかに",
+            {
+                "2026-11-24T17:00": "holder",
+                "2026-11-25T17:00": "holder deputy",
+                "2026-11-26T17:00": "holder deputy next",
+                "2026-11-30T17:00": "holder deputy next commission_desk",
+            },
+        ),
+        (
+            "plain",
+            "時期の定めなし",
+            {"2026-11-26T17:00": "holder", "2026-11-30T17:00": "holder deputy", "2026-12-02T17:00": "holder deputy next"},
+        ),
     ],
 )
 @pytest.mark.article("isa-31")
-def test_the_words_of_urgency_become_instants(word: str, label: str, remind: str, escalate: str) -> None:
+def test_the_words_of_urgency_become_a_ladder(word: str, label: str, ladder: dict[str, str]) -> None:
     """規程第31条: 「直ちに」「速やかに」が何時間・何日かは細目で決める。金曜17時に届いた処理で見る。"""
     urgency, opened = RULES.urgency(word, ON), at("2026-11-20T17:00")
     assert urgency.label == label
-    assert urgency.remind_at(opened, RULES.calendar) == at(remind)
-    assert urgency.escalate_at(opened, RULES.calendar) == at(escalate)
+    assert {rung.at(opened, RULES.calendar): " ".join(rung.tells) for rung in urgency.rungs} == {
+        at(when): who for when, who in ladder.items()
+    }
+    first_above = next(when for when, who in ladder.items() if "next" in who)
+    assert urgency.target(opened, RULES.calendar) == at(first_above), "the target is when it is told to anybody beyond the seat"
+
+
+@pytest.mark.parametrize(
+    ("opened", "hours", "due"),
+    [
+        ("2026-11-20T16:15", 1, "2026-11-20T17:15"),
+        ("2026-11-20T16:15", 2, "2026-11-24T09:30"),  # Friday, then a weekend and 勤労感謝の日
+        ("2026-11-20T20:00", 1, "2026-11-24T09:30"),
+        ("2026-11-21T12:00", 10, "2026-11-25T09:45"),  # a Saturday: counts from Tuesday's opening
+        ("2026-12-28T17:00", 1, "2027-01-04T09:15"),  # over the closed days of the new year
+        ("2026-11-24T05:00", 1, "2026-11-24T09:30"),
+    ],
+)
+def test_office_hours_count_only_while_the_office_is_open(opened: str, hours: int, due: str) -> None:
+    assert RULES.calendar.add_office_time(at(opened), timedelta(hours=hours)) == at(due)
 
 
 def test_a_changed_word_is_a_new_row_in_force_from_its_day(tmp_path: Path) -> None:
     row = '\n[[urgency]]\nid = "at_once"\nlabel = "直ちに"\nvalid_from = 2027-04-01\nremind_after = "PT30M"\n'
     rules = edited(tmp_path, lambda text: text + row)
     opened = at("2027-04-01T09:00")
-    assert rules.urgency("at_once", date(2027, 3, 31)).remind == timedelta(hours=1)
-    assert rules.urgency("at_once", date(2027, 4, 1)).remind_at(opened, OPEN) == at("2027-04-01T09:30")
-    assert rules.urgency("at_once", date(2027, 4, 1)).escalate_at(opened, OPEN) is None
-    assert rules.urgency("at_once", date(2020, 1, 1)).remind == timedelta(hours=1), "before all rows, the first"
+    assert rules.urgency("at_once", date(2027, 3, 31)).rungs[0].wait == timedelta(hours=1)
+    new = rules.urgency("at_once", date(2027, 4, 1))
+    assert [rung.at(opened, OPEN) for rung in new.rungs] == [at("2027-04-01T09:30")]
+    assert new.target(opened, OPEN) is None, "nobody above is told: there is no target"
+    assert rules.urgency("at_once", date(2020, 1, 1)).rungs[0].wait == timedelta(hours=1), "before all rows, the first"
 
 
 def test_a_word_that_is_not_defined_is_refused() -> None:
@@ -409,18 +450,22 @@ def edited(tmp_path: Path, change: Any) -> Rules:
     ("old", "new", "rule", "words"),
     [
         ('id = "promptly"', 'id = "soon"', "urgency-missing", "promptly"),
-        ('remind_after = "PT1H"', 'remind_after = "1時間"', "bad-duration", "1時間"),
-        ('remind_after = "PT1H"', 'remind_after = "PT0H"', "bad-duration", "PT0H"),
-        ('remind_after = "PT1H"', 'remind_after = "PT１H"', "bad-duration", "PT１H"),
-        ('remind_after = "PT1H"', 'remind_after = "PT9H"', "out-of-order", "督促"),
-        ("remind_working_days = 1\n", "remind_working_days = 9\n", "out-of-order", "督促"),
-        ("remind_working_days = 1\n", "remind_working_days = true\n", "wrong-type", "整数"),
-        ("remind_working_days = 1\n", "remind_working_days = 0\n", "out-of-range", "1から366"),
-        ("remind_working_days = 1\n", 'remind_working_days = 1\nremind_after = "PT1H"\n', "out-of-order", "どちらか一方"),
-        ("valid_from = 2022-04-01\nremind_after", "remind_after", "missing-key", "valid_from"),
-        ("valid_from = 2022-04-01\nremind_after", 'valid_from = "2022-04-01"\nremind_after', "wrong-type", "日付"),
-        ("valid_from = 2022-04-01\nremind_after", "valid_from = 2022-04-01T00:00:00\nremind_after", "wrong-type", "日付"),
-        ("valid_from = 2022-04-01\nremind_after", "valid_from = 2022-04-01\nvalid_to = 2022-03-31\nremind_after", "period", "valid_to"),
+        ('after = "PT1H"', 'after = "1時間"', "bad-duration", "1時間"),
+        ('after = "PT1H"', 'after = "PT0H"', "bad-duration", "PT0H"),
+        ('after = "PT1H"', 'after = "PT１H"', "bad-duration", "PT１H"),
+        ('after = "PT1H"', 'after = "PT9H"', "out-of-order", "時間の順"),
+        ('after = "PT1H", tells', "tells", "missing-key", "どれか一つ"),
+        ('after = "PT1H"', 'after = "PT1H", office_after = "PT1H"', "missing-key", "どれか一つ"),
+        ('after = "PT1H", tells = ["holder"]', 'after = "PT1H"', "missing-key", "tells"),
+        ("working_days = 1,", "working_days = 9,", "out-of-order", "時間の順"),
+        ("working_days = 1,", "working_days = true,", "wrong-type", "整数"),
+        ("working_days = 1,", "working_days = 0,", "out-of-range", "1から366"),
+        ("working_days = 1,", 'working_days = 1, after = "PT1H",', "out-of-order", "どちらか一方"),
+        ("from = 08:30:00", "from = 18:30:00", "out-of-order", "office_hours"),
+        ("valid_from = 2022-04-01\nrung", "rung", "missing-key", "valid_from"),
+        ("valid_from = 2022-04-01\nrung", 'valid_from = "2022-04-01"\nrung', "wrong-type", "日付"),
+        ("valid_from = 2022-04-01\nrung", "valid_from = 2022-04-01T00:00:00\nrung", "wrong-type", "日付"),
+        ("valid_from = 2022-04-01\nrung", "valid_from = 2022-04-01\nvalid_to = 2022-03-31\nrung", "period", "valid_to"),
         ('days_fact = "kakuho_days"', 'days_fact = "kakuho_days"\ndays = 30', "missing-key", "どちらか一方"),
         ("days = 5\n", "", "missing-key", "どちらか一方"),
         ("days = 5\n", "days = 5.5\n", "wrong-type", "整数"),

@@ -56,6 +56,11 @@ def test_spiffworkflow_stays_behind_one_module() -> None:
     assert offences([path for path in ENGINE if path.name != "parsing.py"] + WEBUI, ("SpiffWorkflow",)) == []
 
 
+def test_the_queue_stays_behind_one_module() -> None:
+    """And that module is loaded on PostgreSQL only (tests/engine/test_worker.py)."""
+    assert offences([path for path in ENGINE if path.name != "queue.py"] + WEBUI, ("procrastinate",)) == []
+
+
 def test_the_web_does_not_know_storage() -> None:
     assert offences(WEBUI, ("sqlalchemy", "alembic", "psycopg", "sqlite3")) == []
 

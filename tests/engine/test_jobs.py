@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from engine import CaseNotFound, SetClock, run_forever
+from engine import CaseNotFound, Engine, SetClock, run_forever
 from engine.jobs import RETRY_AFTER
 from engine.model import job
 from tests.support import DIVISION, GENERAL, JST, MANAGER, MONDAY, OTHER_MANAGER, World, in_threads
@@ -36,7 +36,7 @@ def test_the_holder_is_reminded_and_the_next_rung_told_at_the_urgencys_instants(
     case_id = both.start("approval")
     task = both.task(case_id, "review")["id"]
     assert jobs(both, case_id) == [
-        (f"task:{task}:escalate", MONDAY + timedelta(hours=3)), (f"task:{task}:remind", MONDAY + timedelta(hours=1)),
+        (f"task:{task}:rung:0", MONDAY + timedelta(hours=1)), (f"task:{task}:rung:1", MONDAY + timedelta(hours=3)),
     ]  # fmt: skip
     both.pass_time(minutes=59)
     assert templates(both, "protection_manager.a") == ["task_opened"]
@@ -60,8 +60,8 @@ def test_promptly_counts_working_days(world: World) -> None:
     case_id = world.start("parallel")
     right = world.task(case_id, "right")["id"]
     due = dict(jobs(world, case_id))
-    assert due[f"task:{right}:remind"] == at("2026-11-23 15:00")  # this office keeps weekends only
-    assert due[f"task:{right}:escalate"] == at("2026-11-25 15:00")
+    assert due[f"task:{right}:rung:0"] == at("2026-11-23 15:00")  # this office keeps weekends only
+    assert due[f"task:{right}:rung:1"] == at("2026-11-25 15:00")
 
 
 def test_nothing_is_said_about_a_step_that_is_done(world: World) -> None:
@@ -388,6 +388,7 @@ def test_a_timer_at_a_date_from_the_facts(both: World) -> None:
 
 def test_the_worker_goes_on_when_the_database_or_a_mail_fails(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.start("approval")
+    world.clock.advance(days=1)
     stop, tries = Event(), []
 
     def fail(*_: Any, **__: Any) -> int:
@@ -396,18 +397,24 @@ def test_the_worker_goes_on_when_the_database_or_a_mail_fails(world: World, monk
             stop.set()
         raise ValueError("anything")
 
-    monkeypatch.setattr("engine.jobs.run_due", fail)
-    monkeypatch.setattr("engine.jobs.POLL", 0.001)
+    monkeypatch.setattr("engine.jobs.run_one", fail)
+    monkeypatch.setattr("engine.worker.POLL", 0.001)
     run_forever(world.engine, stop, "worker-1")
     assert len(tries) == 3
 
 
-def test_the_worker_beats(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    stop = Event()
-    monkeypatch.setattr("engine.jobs.run_due", lambda *_, **__: stop.set() or 0)
-    monkeypatch.setattr("engine.jobs.POLL", 0.001)
-    run_forever(world.engine, stop, "worker-1")
-    assert world.rows("worker_heartbeat") == [{"worker": "worker-1", "seen_at": world.clock.now()}]
+def test_the_worker_beats_while_it_runs(both: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    stop, seen = Event(), []
+
+    def look(engine: Engine) -> None:
+        seen.append(both.rows("worker_heartbeat"))
+        stop.set()
+
+    monkeypatch.setattr("engine.jobs.next_due", look)
+    run_forever(both.engine, stop, "worker-1")
+    assert [(row["worker"], row["seen_at"]) for row in seen[0]] == [("worker-1", both.clock.now())]
+    assert (seen[0][0]["ahead"] is None) == (both.engine.database.dialect.name == "sqlite"), "its clock beside the database's"
+    assert both.rows("worker_heartbeat") == [], "a worker that was told to stop is not missed"
 
 
 def test_a_job_of_an_ended_case_is_dropped_quietly(world: World) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib import resources
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -26,9 +29,14 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Engi
     engine.dispose()
 
 
+def ours(name: str | None, kind: str, _parents: object) -> bool:
+    """Whether a table is ours, and not the queue's."""
+    return kind != "table" or not (name or "").startswith("procrastinate_")
+
+
 def differences(database: sa.Engine) -> list[object]:
     with database.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True, "include_name": ours})
         return list(compare_metadata(context, metadata))
 
 
@@ -60,7 +68,9 @@ def triggers(database: sa.Engine) -> list[str]:
     with database.connect() as connection:
         if database.dialect.name == "sqlite":
             return sorted(connection.exec_driver_sql("SELECT sql FROM sqlite_master WHERE type = 'trigger'").scalars())
-        return sorted(connection.exec_driver_sql("SELECT tgname FROM pg_trigger WHERE NOT tgisinternal").scalars())
+        return sorted(
+            connection.exec_driver_sql("SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgname !~ '^procrastinate'").scalars()
+        )
 
 
 def test_the_migrations_build_what_the_engine_expects(database: sa.Engine) -> None:
@@ -112,6 +122,34 @@ def test_each_migration_goes_down_and_up_again(database: sa.Engine) -> None:
             assert left.scalars().all() == []
     command.upgrade(config, "head")
     assert differences(database) == []
+
+
+@pytest.mark.postgresql
+def test_the_queue_is_the_one_that_the_library_expects(fresh_postgresql: str) -> None:
+    """Its tables come from the pinned release; another one whose tables differ is refused before anything is made."""
+    engine = open_database(fresh_postgresql)
+    schema.migrate(engine)
+    assert {name for name in sa.inspect(engine).get_table_names() if name.startswith("procrastinate_")} == {
+        "procrastinate_jobs", "procrastinate_events", "procrastinate_periodic_defers", "procrastinate_workers",
+    }  # fmt: skip
+    engine.dispose()
+
+
+@pytest.mark.postgresql
+def test_another_release_of_the_queue_is_refused(fresh_postgresql: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = resources.files
+    changed = SimpleNamespace(read_bytes=lambda: b"-- another schema")
+
+    class Folder:
+        def __truediv__(self, name: str) -> Any:
+            return changed if name == "schema.sql" else self
+
+    monkeypatch.setattr(resources, "files", lambda package: Folder() if package == "procrastinate" else real(package))
+    engine = open_database(fresh_postgresql)
+    with pytest.raises(RuntimeError, match=r"3\.10\.0"):
+        schema.migrate(engine)
+    assert not [name for name in sa.inspect(engine).get_table_names() if name.startswith("procrastinate_")]
+    engine.dispose()
 
 
 def test_there_is_one_head() -> None:

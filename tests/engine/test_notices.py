@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from engine import NotYourTask
-from engine.jobs import DELIVERIES_AT_ONCE
+from engine.courier import AT_ONCE as DELIVERIES_AT_ONCE
+from engine.delivery_rows import LEASE, RETRY_AFTER
 from engine.model import person
-from engine.notices import LEASE, RETRY_AFTER, TEMPLATES, SmtpSender, Told
+from engine.notice_texts import TEMPLATES
+from engine.notices import SmtpSender, Told
 from engine.store import see
 from tests.support import DIVISION, GENERAL, MANAGER, OTHER_MANAGER, STAFF, World, in_threads, make_world, postgresql_copy
 
@@ -99,7 +101,8 @@ def test_the_same_cause_is_told_once_however_often_it_is_told(both: World) -> No
         with both.engine.writing() as connection:
             both.engine.work_on(connection, "system").tell(case_id, Told("some:cause", "remind", (MANAGER, MANAGER), "審査"))
     assert len(both.notices(cause="some:cause")) == 1
-    assert len(both.rows("job", kind="deliver")) == 1
+    both.run()
+    assert len([row for row in both.mails() if row["cause"] == "some:cause"]) == 1
 
 
 def test_a_refused_act_tells_nobody(world: World) -> None:
@@ -155,7 +158,12 @@ def test_mails_carry_number_step_and_link_and_nothing_of_the_case(mailing: tuple
     world.run()
     # What administrators are told of stopped steps: tests/webui/test_stopped.py (these offices have none).
     # What is passed over or decided in absence: tests/engine/test_review.py.
-    assert {row["template"] for row in world.notices()} == set(TEMPLATES) - {"service_stopped", "later_review", "decided_for_you"}
+    assert {row["template"] for row in world.notices()} == set(TEMPLATES) - {
+        "service_stopped",
+        "webhook_disabled",
+        "later_review",
+        "decided_for_you",
+    }
     assert len(server.messages) == len(world.notices()) > 20
     numbers = [row["number"] for row in world.rows("case_file")]
     for delivered in server.messages:
@@ -171,7 +179,7 @@ def test_mails_carry_number_step_and_link_and_nothing_of_the_case(mailing: tuple
     ids = [delivered.message["Message-ID"] for delivered in server.messages]
     assert len(set(ids)) == len(ids) and all(one.endswith("@example.go.jp>") and one.isascii() for one in ids)
     shown = world.engine.outbox("office", limit=500)
-    assert {one.mail_state for one in shown} == {"sent"}
+    assert {one.state for one in shown} == {"sent"}
     assert not [one for one in shown if SECRET in one.subject + one.body + one.text]
     assert world.rows("job", kind="deliver") == []
 
@@ -180,7 +188,8 @@ def test_who_has_no_address_is_told_on_the_page_only(world: World) -> None:
     world.engine.register("no-mail", "office", "郵便なし", email=None, password_hash=None)
     world.engine.appoint("no-mail", MANAGER)
     world.start("approval")
-    assert world.notices("no-mail")[0]["mail_state"] == "none"
+    world.run()
+    assert [row["state"] for row in world.mails("no-mail")] == ["none"]
     shown, unread = world.engine.notices(world.engine.viewer("no-mail"))
     assert (len(shown), unread) == (1, 1)
     world.engine.read_notices(world.engine.viewer("no-mail"), [shown[0].id])
@@ -208,7 +217,11 @@ def test_a_server_that_is_down_loses_nothing(mailing: tuple[World, SmtpServer]) 
     for later in RETRY_AFTER:
         row = world.rows("job", kind="deliver")[0]
         assert row["run_at"] == world.clock.now() + later
-        assert world.notices()[0]["mail_state"] == "queued" and "refused" in world.notices()[0]["mail_error"]
+        assert (
+            world.mails()[0]["state"] == "failed"
+            and "refused" in world.mails()[0]["error"]
+            and world.mails()[0]["next_at"] == row["run_at"]
+        )
         world.clock.advance(seconds=later.total_seconds() - 1)
         world.run()
         assert world.rows("job", kind="deliver")[0]["attempts"] == row["attempts"], "not before its time"
@@ -219,9 +232,9 @@ def test_a_server_that_is_down_loses_nothing(mailing: tuple[World, SmtpServer]) 
     server.up()
     world.pass_time(hours=3)
     sent = [delivered.message["Message-ID"] for delivered in server.messages]
-    assert sorted(sent) == sorted(row["message_id"] for row in world.notices())
+    assert sorted(sent) == sorted(row["message_id"] for row in world.mails())
     assert world.rows("job", kind="deliver") == []
-    assert {row["mail_state"] for row in world.notices()} == {"sent"}
+    assert {row["state"] for row in world.mails()} == {"sent"}
 
 
 def test_a_refused_address_is_tried_again_and_then_kept_as_a_dead_letter(mailing: tuple[World, SmtpServer]) -> None:
@@ -236,9 +249,9 @@ def test_a_refused_address_is_tried_again_and_then_kept_as_a_dead_letter(mailing
         world.run()
     row = next(row for row in world.rows("job", kind="deliver") if row["run_at"] is None)
     assert row["attempts"] == len(RETRY_AFTER) + 1 and "no such mailbox" in row["error"]
-    failed = world.notices("deputy")[0]
-    assert failed["mail_state"] == "failed" and failed["read_at"] is None
-    assert next(one for one in world.engine.outbox("office") if one.person == "deputy").mail_state == "failed"
+    failed = world.mails("deputy")[0]
+    assert failed["state"] == "dead" and failed["read_at"] is None
+    assert next(one for one in world.engine.outbox("office") if one.person == "deputy").state == "dead"
 
 
 def test_a_server_that_hangs_after_the_data_gets_the_same_message_id_again(mailing: tuple[World, SmtpServer]) -> None:
@@ -247,12 +260,12 @@ def test_a_server_that_hangs_after_the_data_gets_the_same_message_id_again(maili
     server.hang("DATA")
     world.start("approval")
     world.run()
-    assert len(server.messages) == 1 and world.notices()[0]["mail_state"] == "queued"
+    assert len(server.messages) == 1 and world.mails()[0]["state"] == "failed"
     server.answer()
     world.pass_time(minutes=1)
     ids = [delivered.message["Message-ID"] for delivered in server.messages]
     assert len(ids) == 2 and ids[0] == ids[1]
-    assert world.notices()[0]["mail_state"] == "sent"
+    assert world.mails()[0]["state"] == "sent"
 
 
 def test_a_server_that_does_not_answer_costs_one_timeout_a_batch(world: World) -> None:
@@ -263,7 +276,7 @@ def test_a_server_that_does_not_answer_costs_one_timeout_a_batch(world: World) -
     world.start("approval")
     world.run()
     assert sent.tried == 1
-    assert {row["mail_state"] for row in world.notices()} == {"queued"}
+    assert {row["state"] for row in world.mails()} == {"failed"}
     sent.error = None
     world.pass_time(minutes=1)
     assert len(sent.messages) == DELIVERIES_AT_ONCE
@@ -277,7 +290,7 @@ def test_an_address_no_header_can_hold_does_not_stop_the_worker(world: World) ->
     world.start("approval")
     world.run()
     assert [message["To"] for message in sent.messages] == ["protection_manager.a@example.go.jp"]
-    assert world.notices("bad")[0]["mail_state"] == "queued"
+    assert world.mails("bad")[0]["state"] == "failed"
 
 
 def test_killed_between_sending_and_acknowledging(both: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -288,7 +301,7 @@ def test_killed_between_sending_and_acknowledging(both: World, monkeypatch: pyte
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("engine.notices.mark_sent", die)
+        patched.setattr("engine.delivery_rows.mark_sent", die)
         with pytest.raises(KeyboardInterrupt):
             both.run()
     assert len(sent.messages) == 1
@@ -314,7 +327,7 @@ def test_a_slow_worker_does_not_undo_what_another_one_sent(both: World) -> None:
     both.engine.sender = type("Slow", (), {"send": staticmethod(slow)})()
     both.run()
     assert inner and len(sent.messages) == 1
-    assert both.notices()[0]["mail_state"] == "sent" and both.rows("job", kind="deliver") == []
+    assert both.mails()[0]["state"] == "sent" and both.rows("job", kind="deliver") == []
 
 
 def test_six_workers_send_each_mail_once(both: World) -> None:
@@ -333,17 +346,18 @@ def test_a_recipient_whose_account_ended_meanwhile(world: World) -> None:
     world.disable("protection_manager.a")
     world.run()
     assert sent.messages == [] and world.rows("job", kind="deliver") == []
-    assert world.notices()[0]["mail_state"] == "none"
+    assert world.mails()[0]["state"] == "none"
 
 
 def test_without_a_mail_server_the_outbox_keeps_everything(world: World) -> None:
     world.start("approval")
     world.run()
     shown = world.engine.outbox("office")
-    assert [one.person_name for one in shown] == ["第一課 保護管理者さん"]
+    assert [one.recipient for one in shown] == ["第一課 保護管理者さん"]
     assert world.engine.outbox("elsewhere") == ()
 
 
-def test_message_ids_are_written_with_the_notice(world: World) -> None:
+def test_message_ids_are_written_with_the_delivery(world: World) -> None:
     world.start("approval")
-    assert world.notices()[0]["message_id"] == "<task.1.opened.protection_manager.a@example.go.jp>"
+    world.run()
+    assert world.mails()[0]["message_id"] == "<task.1.opened.protection_manager.a@example.go.jp>"

@@ -429,6 +429,7 @@ def test_a_mistake_in_the_clauses_is_named(tmp_path: Path, old: str, new: str, r
         ("when = 'isa25_8 == \"yes\"'", "when = 'isa25_8 =='", "bad-expression", "isa25_8 =="),
         ("when = 'isa25_8 == \"yes\"'", "when = 'open(\"x\")'", "bad-expression", "open"),
         ('role = "audit_officer"', 'role = "auditor"', "unknown-role", "auditor"),
+        ('tells = ["holder"]', 'tells = ["holder", "watchman"]', "unknown-role", "watchman"),
         ('privileged_roles = ["', 'privileged_roles = ["king", "', "unknown-role", "king"),
     ],
 )

@@ -50,7 +50,14 @@ def check(world: World, acknowledged: list[int] | None = None) -> Iterator[str]:
             yield f"nobody was told of task {row['id']}"
         if row["id"] in (acknowledged or ()) and row["state"] != "done":
             yield f"task {row['id']} was acknowledged and is {row['state']}"
-    queued = {f"notice:{row['id']}" for row in world.rows("notice") if row["mail_state"] == "queued"}
+    delivered = {row["notice"] for row in world.rows("delivery")}
+    going = {one for row in jobs if row["kind"] == "deliver" for one in json.loads(row["payload"]).get("notices", [])}
+    lost = {row["id"] for row in world.rows("notice")} - delivered - going
+    if lost:
+        yield f"notices that go no way at all: {sorted(lost)}"
+    queued = {
+        f"delivery:{row['id']}" for row in world.rows("delivery") if row["state"] in ("queued", "failed") and row["channel"] != "digest"
+    }
     missing = queued - {row["key"] for row in jobs if row["kind"] == "deliver"}
     if missing:
         yield f"mails that nobody will send: {sorted(missing)}"

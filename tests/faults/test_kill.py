@@ -76,7 +76,7 @@ def test_killed_processes_leave_nothing_half_done(place: World) -> None:
         ("UPDATE case_file SET state = 'closed' WHERE id = 1", "is closed and waits"),
         ("INSERT INTO job (case_id, kind, key, payload, attempts) VALUES (1, 'timer', 'wait:99:gone', '{}', 0)", "timers nobody waits for"),
         ("DELETE FROM notice", "nobody was told"),
-        ("DELETE FROM job WHERE kind = 'deliver'", "mails that nobody will send"),
+        ("DELETE FROM job WHERE kind = 'deliver'", "notices that go no way at all"),
         ("UPDATE job SET error = 'x'", "failed"),
         ("UPDATE case_file SET history_seq = history_seq + 1", "末尾の記録が消えている"),
     ],

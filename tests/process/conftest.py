@@ -25,6 +25,8 @@ FRIDAY = datetime(2026, 11, 20, 17, 0, tzinfo=JST)  # the Monday after it is a h
 UNIT = "adjudication"  # 審判課, in 出入国管理部
 
 #: What the report of an everyday case says: one person's sensitive data, told to somebody else, nothing unknown that matters.
+#: What is said where a report comes later than its word allows; a test about that says otherwise.
+LATE = "外勤中で、戻ってから入力した"
 REPORT: Mapping[str, Any] = {
     "item_summary": "窓口で別人に審査の経過を話した",
     "event": "leak",
@@ -127,7 +129,8 @@ class Official:
         case = case or self.office.current
         given = {k: v for k, v in {**ANSWERS.get(element, {}), **answers}.items() if v is not None}
         with self.office.acting(self.seat) as work:
-            work.complete(case.step(element).row["id"], self.office.said(given))
+            late = str(given.pop("late_reason", LATE))
+            work.complete(case.step(element).row["id"], self.office.said(given), late_reason=late)
         self.office.run()
 
     def sends_back(self, element: str, reason: str, to: str | None = None) -> None:

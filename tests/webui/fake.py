@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -514,6 +514,9 @@ class FakeEngine:
             raise SENTENCES[self.refuse]()
         return (face.Consequence("委員会へ速報を提出する", "総務課 委員会対応係", ("総務課 係長",), midnight(date(2026, 11, 22))),)
 
+    def urgent_start(self, viewer: Any) -> str | None:
+        return None
+
     def startable(self, viewer: Any) -> tuple[tuple[str, str], ...]:
         return (("isa_incident", "漏えい等事案への対応"), ("isa_media_carryout", "媒体の持出し"))
 
@@ -632,35 +635,9 @@ class FakeEngine:
     def notices(self, viewer: Any, *, unread_only: bool = False, limit: int = 50) -> Any:
         rows = (
             face.NoticeShown(
-                2,
-                "「委員会へ速報を提出する」の期限まであと1日です。",
-                5,
-                13,
-                at(0, -2),
-                None,
-                "x",
-                "総務課 係長",
-                "sent",
-                at(0, -2),
-                "",
-                "【Tadachi】期限が近づいています",
-                "案件番号：入管漏えい令8-0005\n処理：委員会へ速報を提出する",
+                2, "法令上の期限が近づいています：速報（入管漏えい令8-0005）", 5, 13, at(0, -2), None, "clock_warning", None, True
             ),
-            face.NoticeShown(
-                1,
-                "「重大性を判断する」が届きました。",
-                7,
-                12,
-                at(-2),
-                at(-1),
-                "x",
-                "審判課 課長",
-                "failed",
-                at(-2),
-                "接続できませんでした",
-                "【Tadachi】処理が届きました",
-                "案件番号：入管漏えい令8-0007",
-            ),
+            face.NoticeShown(1, "「重大性を判断する」が届きました。", 7, 12, at(-2), at(-1), "task_opened"),
         )
         rows = () if self.empty else rows
         return tuple(item for item in rows if not unread_only or item.read_at is None)[:limit], 0 if self.empty else 1
@@ -668,8 +645,90 @@ class FakeEngine:
     def read_notices(self, viewer: Any, ids: Any = None) -> None:
         self.read.append(ids)
 
-    def outbox(self, organisation: str, limit: int = 100) -> Any:
-        return self.notices(None)[0]
+    def acknowledge(self, viewer: Any, ids: Any) -> None:
+        self.acts.append(("acknowledge", viewer.person, list(ids)))
+
+    def told(self, viewer: Any, case_id: int) -> Any:
+        sent = face.WayShown("mail", "sent", at(-1), None)
+        return (
+            face.ToldShown(2, "総務課 係長", "法令上の期限が近づいています", "速報", at(-1), (sent,), at(-1), None, True),
+            face.ToldShown(1, "審判課 課長", "処理が届きました", "重大性を判断する", at(-2), (), None, None, False),
+        )
+
+    def outbox(self, organisation: str, limit: int = 100, *, state: str | None = None) -> Any:
+        body = "案件番号：入管漏えい令8-0005\n処理：委員会へ速報を提出する"
+        rows = (
+            face.DeliveryShown(
+                3, "mail", "dead", "総務課 係長", "x", "clock_warning", "期限", "【Tadachi】期限が近づいています", body, 6, at(-2), None, None,
+                "接続できませんでした", "<a@b>",
+            ),
+            face.DeliveryShown(2, "webhook", "failed", "グループウェア", "", "task_opened", "処理が届きました", "", "", 2, at(-2), at(1), None, "応答 500", "evt-1"),
+            face.DeliveryShown(1, "digest", "queued", "審判課 課長", "y", "task_opened", "処理が届きました", "", "", 0, at(-2), None, None, "", ""),
+        )  # fmt: skip
+        return tuple(row for row in rows if state in (None, row.state))
+
+    def resend(self, viewer: Any, delivery_id: int) -> None:
+        self.acts.append(("resend", viewer.person, delivery_id))
+
+    @property
+    def receiving(self) -> Any:
+        def show(viewer: Any) -> Any:
+            choices = (
+                face.ChoiceShown("task_opened", "処理が届きました", "digest", False),
+                face.ChoiceShown("clock_overdue", "法令上の期限を過ぎました", "at_once", True),
+            )
+            return face.ReceivingShown("x@example.go.jp", choices, True, time(8, 30), "own", time(20), time(7), True, "", at(-3))
+
+        def save(viewer: Any, choices: Any, **named: Any) -> None:
+            if self.refuse == "invalid" or (named["quiet_time"] == "own" and named["hours"][0] == named["hours"][1]):
+                raise face.FormInvalid({"quiet": "送らない時間を、違う時刻で書いてください。"})
+            self.acts.append(("receiving", viewer.person, choices, named))
+
+        return SimpleNamespace(show=show, save=save)
+
+    @property
+    def calendar(self) -> Any:
+        def read(token: str) -> str:
+            if token != "right":
+                raise face.FeedNotFound
+            return "BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n"
+
+        def note(verb: str, answer: Any = None) -> Any:
+            return lambda viewer: self.acts.append((verb, viewer.person)) or answer
+
+        return SimpleNamespace(create=note("feed", "https://tadachi.example/calendar/right.ics"), revoke=note("unfeed"), read=read)
+
+    @property
+    def webhooks(self) -> Any:
+        def require(viewer: Any) -> None:
+            if not viewer.has_role("administrator"):
+                raise face.NotAllowed
+
+        def all_of(viewer: Any) -> Any:
+            require(viewer)
+            return (
+                face.WebhookShown(2, "グループウェア", "https://hook.example.go.jp/in", at(-3), "管理者", None, "", at(-1), 0, 0),
+                face.WebhookShown(1, "掲示板", "https://old.example.go.jp/in", at(-9), "管理者", at(-2), "TimeoutError: 10秒", None, 0, 3),
+            )
+
+        def register(viewer: Any, name: str, url: str) -> Any:
+            require(viewer)
+            if not url.startswith("https://"):
+                raise face.FormInvalid({"url": "https:// で始まるアドレスを書いてください。"})
+            self.acts.append(("webhook", viewer.person, name, url))
+            return face.WebhookMade(3, "whs_secret", "wht_token")
+
+        def note(verb: str) -> Any:
+            return lambda viewer, webhook_id: require(viewer) or self.acts.append((verb, viewer.person, webhook_id))
+
+        def events(token: str, after: int, limit: int) -> Any:
+            if token != "wht_token":
+                raise face.WebhookNotFound
+            return tuple(f'{{"cursor":{number}}}'.encode() for number in range(after + 1, 4)[:limit]), min(after + limit, 3)
+
+        return SimpleNamespace(
+            all=all_of, register=register, stop=note("stop"), resume=note("resume"), remove=note("remove"), events=events
+        )
 
     def paper(self, viewer: Any, case_id: int, paper_id: str, *, index: int | None = None) -> Any:
         if paper_id != "commission_report":

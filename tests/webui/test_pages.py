@@ -38,6 +38,7 @@ PAGES = (
     "/notices",
     "/outbox",
     "/account",
+    "/account/notices",
     "/help",
     "/nope",
 )

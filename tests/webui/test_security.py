@@ -33,6 +33,7 @@ def writing_rules(app: Flask) -> list[str]:
         "absence_id": 1,
         "deputy_id": 1,
         "handover_id": 1,
+        "webhook_id": 3,
     }
     return [
         adapter.build(rule.endpoint, {name: values[name] for name in rule.arguments}, method="POST")
@@ -58,6 +59,7 @@ def test_nothing_is_shown_without_signing_in(app: Flask) -> None:
         "absence_id": 1,
         "deputy_id": 1,
         "handover_id": 1,
+        "webhook_id": 3,
     }
     for rule in app.url_map.iter_rules():
         if rule.endpoint in PUBLIC or "GET" not in (rule.methods or ()):
