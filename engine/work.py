@@ -110,6 +110,7 @@ class Work(SystemVerbs):
         self._attempting("claim", task=task_id)
         case, row = self._task(task_id)
         held = self._act_on(case, row)
+        self._check_same_person(case, self._wait(case, row["wait"]).node, held)  # who may not do it keeps nobody from doing it
         if row["claimed_by"] == self.person:
             return
         self._connection.execute(

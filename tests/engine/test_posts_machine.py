@@ -534,7 +534,8 @@ class Life(RuleBasedStateMachine):
             return
         row = self.facts.tasks[chosen] if chosen is not None else rows[pick % len(rows)]
         may = self.oracle.may(who, row, self.facts, self.day)
-        has_way = may or self.oracle.ways(who, row, self.day)
+        holder = str(row.claimed) if row.claimed not in (None, who) else ""
+        claimed = bool(holder) and bool(self.oracle.may(holder, row, self.facts, self.day))
         try:
             with self.posts.by(who) as work:
                 work.complete(row.id, ANSWERS.get(row.node, {})) if verb == "complete" else work.claim(row.id)
@@ -544,9 +545,8 @@ class Life(RuleBasedStateMachine):
             assert not may, (who, row, may)
             HAPPENED[f"refused {type(refused).__name__}"] += 1
         else:
-            assert may if verb == "complete" else has_way, (who, row)
-            if row.claimed not in (None, who):
-                assert not self.oracle.holds(str(row.claimed), row.seat, self.day), "a claim holds as long as the claimer holds the seat"
+            assert may, (who, row)
+            assert not claimed, "a claim holds as long as the claimer may do the step"
             if verb == "complete":
                 self._facts = None
                 done = self.facts.tasks[row.id]

@@ -76,7 +76,7 @@ def test_what_is_done_is_not_reminded(office: Office, incident: Case, manager: O
     assert "直ちにできる拡大防止" not in steps
 
 
-@pytest.mark.article("ISA-25-3")
+@pytest.mark.article("ISA-25-3a")
 def test_the_hops_of_a_report_are_measured(office: Office, staff: Official) -> None:
     """把握から報告、報告から次の段までの時間を、案件の画面に示す。"""
     incident = staff.reports(known_at=(FRIDAY - timedelta(minutes=30)).isoformat())
