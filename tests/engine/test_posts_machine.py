@@ -563,19 +563,33 @@ class Life(RuleBasedStateMachine):
     @rule(who=PERSON, pick=PICK)
     def pull_up(self, who: str, pick: int) -> None:
         rows = self.facts.open()
+        if rows:
+            self._pulls_up(who, rows[pick % len(rows)])
+
+    @rule(pick=PICK, other=PICK)
+    def somebody_above_pulls_up(self, pick: int, other: int) -> None:
+        """Somebody on a rung above a review, who sees the case."""
+        rows = [row for row in self.facts.open() if row.node == "check"]
         if not rows:
             return
         row = rows[pick % len(rows)]
+        above = [who for who in PEOPLE if self._stands_above(who, row) and self.oracle.sees(who, row.case, self.facts, self.day)]
+        if above:
+            self._pulls_up(above[other % len(above)], row)
+
+    def _stands_above(self, who: str, row: Row) -> bool:
         above, seat = set(), RUNGS.get(row.seat)
         while seat is not None:
             above.add(seat)
             seat = RUNGS.get(seat)
-        stands = any(
+        return any(
             self.oracle.holds(who, one, self.day)
             or any(dep.kind == "substitute" and not dep.process and dep.principal for dep in self.oracle.stands_in(who, one, "", self.day))
             for one in above
         )
-        sees = self.oracle.sees(who, row.case, self.facts, self.day)
+
+    def _pulls_up(self, who: str, row: Row) -> None:
+        stands, sees = self._stands_above(who, row), self.oracle.sees(who, row.case, self.facts, self.day)
         try:
             with self.posts.by(who) as work:
                 work.pull_up(row.id, "急ぎ")
