@@ -442,7 +442,7 @@ def test_the_largest_order_is_read_soon(wrong: bool) -> None:
         )
     begun = time.process_time()
     read = order(*rows)
-    assert time.process_time() - begun < 3
+    assert time.process_time() - begun < 12  # a hang guard: about one second where the machine is free
     assert (len(read.rows), len(read.faults)) == ((0, 10_000) if wrong else (5_000, 0))
 
 
