@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from engine import courier, digest, jobs
 from engine.clock import to_micros
 from engine.model import worker_heartbeat
+from engine.storage import write_in_the_background
 from engine.wakeup import LOOK, Listening, Pausing, Waiting
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ LAST_DELIVERY = 3.0
 def run_forever(engine: Engine, stop: Event, name: str) -> None:
     """Run due work until `stop` is set. Deliveries go out beside it: a receiver that hangs holds up no timer."""
     postgresql = engine.database.dialect.name == "postgresql"
+    write_in_the_background()
     waiting: Waiting = Listening(engine.database) if postgresql else Pausing(POLL)
     sending = Thread(target=_queue if postgresql else _deliveries, args=(engine, stop), name="deliveries", daemon=True)
     sending.start()
@@ -66,6 +68,7 @@ def _until_due(engine: Engine) -> float:
 
 def _deliveries(engine: Engine, stop: Event) -> None:
     """SQLite: look for due deliveries every second."""
+    write_in_the_background()
     while not stop.is_set():
         done = 0
         try:
