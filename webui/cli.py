@@ -191,7 +191,7 @@ def person_appoint(person_id: str, seat: str, kind: str, since: date | None, unt
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8000, show_default=True, envvar="TADACHI_PORT", type=click.IntRange(1, 65535))
 def run(demo: bool, host: str, port: int) -> None:
-    """画面とワーカーを一つのプロセスで動かします。"""
+    """画面とワーカーを、一台の機械で並べて動かします。"""
     settings = _serving_at(host, port)
     engine = Engine(dataclasses.replace(settings, demo=True) if demo else settings)
     engine.migrate()

@@ -1,4 +1,4 @@
-"""Runs the pages (waitress) and the worker, together or apart, and stops both cleanly."""
+"""Runs the pages (waitress) and the worker, together (each in its process) or apart, and stops both cleanly."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import logging
 import os
 import secrets
 import signal
-import socket
 import sys
 import threading
 import time
@@ -23,9 +22,9 @@ from webui import create_app
 from webui.demo import PASSWORD
 from webui.metrics import beside_worker
 from webui.sign_in import sources
+from webui.worker_process import LOG_FORMAT, WorkerProcess, worker_name
 
 THREADS = 16
-LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 LAST_SECONDS = 4.0  # for what is going on when the process is told to stop
 
 
@@ -95,7 +94,7 @@ def application() -> Flask:
 
 
 def run(engine: Engine, host: str, port: int, *, worker: bool, say: Callable[[str], None]) -> None:
-    """Serve until a signal; with `worker`, due work runs in a thread beside the pages."""
+    """Serve until a signal; with `worker`, due work runs in a process beside the pages."""
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
     settings = engine.settings
     app = pages(engine, trusted_hosts(settings.base_url, host, demo=settings.demo))
@@ -105,17 +104,19 @@ def run(engine: Engine, host: str, port: int, *, worker: bool, say: Callable[[st
     except OSError as error:
         raise CannotListen(host=host, port=port, why=error.strerror or str(error)) from None
     stop = _stop_on_signals()
-    threads = [threading.Thread(target=server.run, name="web", daemon=True)]
-    if worker:
-        threads.append(threading.Thread(target=run_forever, args=(engine, stop, worker_name()), name="worker", daemon=True))
-    for thread in threads:
-        thread.start()
+    web = threading.Thread(target=server.run, name="web", daemon=True)
+    web.start()
+    beside = WorkerProcess(settings) if worker else None
     say(f"Tadachi：http://{host}:{port} を開いてください（止めるには Ctrl+C）。")
     if settings.demo:
         say(f"デモの利用者はログイン画面から選べます。パスワードはすべて「{PASSWORD}」です。")
-    stop.wait()
+    while not stop.wait(1):
+        if beside is not None:
+            beside.watch()
     server.close()
-    _leave(engine, threads)
+    if beside is not None:
+        beside.end(LAST_SECONDS)
+    _leave(engine, [web])
 
 
 def work(engine: Engine, *, say: Callable[[str], None], metrics: tuple[str, int] | None = None) -> None:
@@ -133,11 +134,6 @@ def work(engine: Engine, *, say: Callable[[str], None], metrics: tuple[str, int]
     say("ワーカーを始めました（止めるには Ctrl+C）。")
     stop.wait()
     _leave(engine, [worker])
-
-
-def worker_name() -> str:
-    """What a worker is called where its signs of life are read: machine and process."""
-    return f"{socket.gethostname()[:60]}-{os.getpid()}"
 
 
 def _leave(engine: Engine, threads: list[threading.Thread]) -> None:

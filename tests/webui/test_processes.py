@@ -20,7 +20,7 @@ from tests.support import ROOT, World, make_world, offices
 
 @contextmanager
 def process(world: World, folder: Path, *command: str, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A command over the world's database; it must end by SIGTERM, cleanly and soon."""
+    """A command over the world's database; unless the test kills it, it must end by SIGTERM, cleanly and soon."""
     own = {
         "TADACHI_DATABASE": world.engine.settings.database,
         "TADACHI_BPMN": str(offices()),
@@ -29,9 +29,10 @@ def process(world: World, folder: Path, *command: str, **settings: str) -> Itera
     made = subprocess.Popen([sys.executable, "-m", *command], cwd=ROOT, env={**os.environ, **own, **settings}, stderr=subprocess.DEVNULL)
     try:
         yield made
-        since = time.monotonic()
-        made.send_signal(signal.SIGTERM)
-        assert made.wait(10) == 0 and time.monotonic() - since < 5
+        if made.poll() is None:
+            since = time.monotonic()
+            made.send_signal(signal.SIGTERM)
+            assert made.wait(10) == 0 and time.monotonic() - since < 5
     finally:
         made.kill()
         made.wait()
@@ -93,4 +94,46 @@ def test_a_worker_answers_for_itself_and_leaves_a_mail_server_that_hangs(tmp_pat
             time.sleep(0.05)
         assert "tadachi_worker_heartbeat_age_seconds{" in answer(f"http://127.0.0.1:{port}/metrics")[1]
     assert world.rows("worker_heartbeat") == []
+    world.engine.close()
+
+
+def worker_of(world: World, other_than: str = "") -> str:
+    """The name of the worker that shows signs of life."""
+    until = time.monotonic() + 60
+    while True:
+        found = [row["worker"] for row in world.rows("worker_heartbeat") if row["worker"] != other_than]
+        if found:
+            return str(found[0])
+        assert time.monotonic() < until, "no worker began"
+        time.sleep(0.05)
+
+
+def test_pages_and_worker_beside_each_other_and_a_killed_worker_is_replaced(tmp_path: Path) -> None:
+    world, port = make_world(tmp_path), free_port()
+    with process(world, tmp_path, "webui.cli", "run", "--port", str(port)) as both:
+        assert answer(f"http://127.0.0.1:{port}/livez")[0] == 200
+        first = worker_of(world)
+        number = int(first.rpartition("-")[2])
+        assert number != both.pid, "a worker's work is no burden to the pages"
+        os.kill(number, signal.SIGKILL)
+        worker_of(world, other_than=first)
+        case_id = world.start("wait", wake_at="2026-01-01 09:00")
+        until = time.monotonic() + 30
+        while world.waits(case_id) != ["work"]:
+            assert time.monotonic() < until, "the new worker does its work"
+            time.sleep(0.05)
+    assert [row["worker"] for row in world.rows("worker_heartbeat")] == [first], "the second one took its leave"
+    world.engine.close()
+
+
+def test_a_worker_does_not_outlive_pages_that_were_killed(tmp_path: Path) -> None:
+    world, port = make_world(tmp_path), free_port()
+    with process(world, tmp_path, "webui.cli", "run", "--port", str(port)) as both:
+        worker_of(world)
+        both.kill()
+        both.wait()
+    until = time.monotonic() + 30
+    while world.rows("worker_heartbeat"):
+        assert time.monotonic() < until, "nobody is left to tell it"
+        time.sleep(0.05)
     world.engine.close()
