@@ -320,21 +320,19 @@ class Writer:
         waits = [wait.key for wait in closed if wait.kind == "task" and wait.key != mine]
         if waits:
             gone = self._connection.execute(
-                sa.select(task.c.id, task.c.name, task.c.node, task.c.seat).where(
-                    task.c.case_id == case.id, task.c.state == "open", task.c.wait.in_(waits)
-                )
+                task.update()
+                .where(task.c.case_id == case.id, task.c.state == "open", task.c.wait.in_(waits))
+                .values(state="cancelled", closed_at=self._now, version=task.c.version + 1)
+                .returning(task.c.id, task.c.name, task.c.node, task.c.seat)
             ).all()
-            cancelled = [row.id for row in gone]
-            self._connection.execute(
-                task.update().where(task.c.id.in_(cancelled)).values(state="cancelled", closed_at=self._now, version=task.c.version + 1)
-            )
+            gone = sorted(gone, key=lambda row: int(row.id))  # RETURNING has no order of its own
             case.entries += [
                 history.Entry(
                     "task.cancelled", self._now, people.SYSTEM, row.seat, row.node, row.id, None, case.definition.id, {"name": row.name}
                 )
                 for row in gone
             ]
-            ids += cancelled
+            ids += [row.id for row in gone]
         return keys + [f"task:{task_id}:{which}" for task_id in ids for which in RUNG_KEYS]
 
     def _reseat(self, case: OpenCase, move: Move, before: tuple[Wait, ...], after: tuple[Wait, ...]) -> None:
