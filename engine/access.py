@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from engine.clock import civil_day
 from engine.errors import NotAllowed, NotYourSeat, NotYourTask, TakenOut
 from engine.model import Row
 from engine.organisation import PERSON, Organisation
@@ -65,6 +66,17 @@ def standing_among(wanted: str | None, viewer: Viewer, allowed: Iterable[str], p
     if not ways:
         raise NotAllowed()
     return ways[0]
+
+
+def above(viewer: Viewer, case_id: int, seat: str, organisation: Organisation) -> SeatHeld | None:
+    """The viewer's seat that is a rung above another, from which he may take up what waits there (引上げ); None when he has none.
+
+    Neither by 代決 nor for one procedure alone, and never in a case that is about him.
+    """
+    if case_id in viewer.barred_cases:
+        return None
+    rungs = organisation.rungs(seat, civil_day(viewer.at))
+    return next((held for held in viewer.seats if held.seat in rungs and held.kind != "decision" and not held.process), None)
 
 
 def usable(viewer: Viewer, process: str) -> tuple[SeatHeld, ...]:

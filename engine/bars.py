@@ -52,7 +52,7 @@ def name(connection: sa.Connection, case: OpenCase, move: Move, now: datetime, b
         case.entries.append(history.Entry("person.taken_in", now, by, definition=case.definition.id, data={"person": person}))
 
 
-def separate(connection: sa.Connection, case: OpenCase, move: Move, waits: Iterable[Wait], now: datetime) -> None:
+def separate(connection: sa.Connection, case: OpenCase, waits: Iterable[Wait], now: datetime) -> None:
     """Keep from each open step those of its candidates today who did what it must be independent of."""
     apart = [wait for wait in waits if wait.kind == "task" and wait.node.listed("not_same_person_as")]
     if not apart:
@@ -68,7 +68,7 @@ def separate(connection: sa.Connection, case: OpenCase, move: Move, waits: Itera
         row = steps.get(wait.key)
         persons = set().union(*(who for node, who in acted if node in others(wait.node))) - {None} if row else set()
         if row is not None and persons:
-            _keep_from(connection, case, row, persons, move, now)
+            _keep_from(connection, case, row, persons, now)
 
 
 def others(node: Node) -> frozenset[str]:
@@ -77,12 +77,10 @@ def others(node: Node) -> frozenset[str]:
     return frozenset(prefix + other for other in node.listed("not_same_person_as"))
 
 
-def _keep_from(connection: sa.Connection, case: OpenCase, row: Row, persons: set[str], move: Move, now: datetime) -> None:
+def _keep_from(connection: sa.Connection, case: OpenCase, row: Row, persons: set[str], now: datetime) -> None:
     """A bar for each of these people who is a candidate of the step or of a rung above, or a deputy of one: most who acted never are."""
     office, on = case.organisation, civil_day(now)
-    seats, seat = [office.current_seat(row["seat"], on) or row["seat"]], office.next_seat(row["seat"], on)
-    while seat is not None and seat not in seats:
-        seats, seat = [*seats, seat], office.next_seat(seat, on)
+    seats = [office.current_seat(row["seat"], on) or row["seat"], *office.rungs(row["seat"], on)]
     candidates = set(connection.scalars(_CANDIDATES, {"office": office.id, "seats": seats, "persons": sorted(persons), "on_day": on}))
     if not candidates:
         return
@@ -111,16 +109,12 @@ def answering(connection: sa.Connection, office: Organisation, seat: str, proces
 
     A seat that nobody holds at all does not pass its work on: that is a vacancy, which is shown and repaired.
     """
-    asked: str | None = seat
-    seen: set[str] = set()
-    while asked is not None and asked not in seen:
-        seen.add(asked)
+    for asked in (seat, *office.rungs(seat, on)):
         behind = people.holders(connection, office, [asked], on, process)
         if not behind and asked == seat:
             return seat
         if any(holder.person not in barred and holder.principal not in barred for holder in behind):
             return asked
-        asked = office.next_seat(asked, on)
     return None
 
 

@@ -516,15 +516,7 @@ class CaseReader:
 
     def _is_above(self, case: OpenCase, seat: str) -> bool:
         """Whether one of the viewer's seats is a rung above a seat."""
-        mine = {held.seat for held in self._viewer.seats if held.kind != "decision" and not held.process}
-        seen: set[str] = set()
-        above = self._organisation.next_seat(seat, civil_day(self._viewer.at))
-        while above is not None and above not in seen:
-            if above in mine:
-                return case.id not in self._viewer.barred_cases
-            seen.add(above)
-            above = self._organisation.next_seat(above, civil_day(self._viewer.at))
-        return False
+        return access.above(self._viewer, case.id, seat, self._organisation) is not None
 
     def _following(
         self,

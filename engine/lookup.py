@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from engine import access, people, wording
+from engine.bars import others
 from engine.clock import civil_day
 from engine.forms import japanese_day
 from engine.model import bar, task
@@ -90,14 +91,12 @@ def _refused(connection: sa.Connection, viewer: Viewer, case: OpenCase, row: Any
 
 def not_again(connection: sa.Connection, viewer: Viewer, case: OpenCase, node: Node) -> str:
     """Why the viewer, having done what must be another's than this step, may not do it; empty when he has not."""
-    others = node.listed("not_same_person_as")
-    prefix = node.id.removesuffix(node.element)
-    start = case.definition.net.start
-    if start.id in [prefix + other for other in others] and viewer.person in (case.row["reporter"], case.row.get("reported_for")):
+    nodes, start = others(node), case.definition.net.start
+    if start.id in nodes and viewer.person in (case.row["reporter"], case.row.get("reported_for")):
         return f"「{start.name}」を行った本人なので、この処理を行えません（兼務・代理でも同じです）。"
     done = connection.execute(
         sa.select(task.c.name, task.c.closed_at).where(
-            task.c.case_id == case.id, task.c.state == "done", task.c.node.in_([prefix + other for other in others]),
+            task.c.case_id == case.id, task.c.state == "done", task.c.node.in_(nodes),
             sa.or_(task.c.closed_by == viewer.person, task.c.closed_for == viewer.person),
         )
     ).first()  # fmt: skip

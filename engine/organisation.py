@@ -210,6 +210,15 @@ class Organisation:
             role = self.roles.get(role.next)
         return None
 
+    def rungs(self, seat: str, on: date) -> tuple[str, ...]:
+        """Every rung above a seat, from the next one up."""
+        found: list[str] = []
+        above = self.next_seat(seat, on)
+        while above is not None and above not in found and above != seat:
+            found.append(above)
+            above = self.next_seat(above, on)
+        return tuple(found)
+
 
 def load(folder: Path) -> Organisation:
     """The office of a folder, or `OrganisationBroken` with everything that is wrong."""

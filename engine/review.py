@@ -6,7 +6,7 @@ import logging
 
 import sqlalchemy as sa
 
-from engine import bars, people, tokens
+from engine import access, bars, people, tokens
 from engine.clock import civil_day
 from engine.definitions import Definition
 from engine.errors import NotAbove, NotPassedOver, TadachiError
@@ -99,11 +99,8 @@ class ReviewVerbs(ReferralVerbs):
 
     def _above(self, case: OpenCase, row: Row) -> SeatHeld:
         """The actor's seat that is a rung above the reviewer's."""
-        on, seat, rungs = civil_day(self._now), row["seat"], []
-        while (seat := case.organisation.next_seat(seat, on)) is not None and seat not in rungs:
-            rungs.append(seat)
-        held = next((held for held in self.viewer.seats if held.seat in rungs and held.kind != "decision" and not held.process), None)
-        if held is None or case.id in self.viewer.barred_cases:
+        held = access.above(self.viewer, case.id, row["seat"], case.organisation)
+        if held is None:
             raise NotAbove(task=row["id"])
         return held
 
@@ -127,7 +124,7 @@ class ReviewVerbs(ReferralVerbs):
     def posts_changed(self, case_id: int) -> None:
         """Who holds what has changed: look again who is kept from which step, and which reviews have nobody there today; as the system."""
         case = self._take_up(case_id)
-        bars.separate(self._connection, case, case.move(self._now), case.waits(), self._now)
+        bars.separate(self._connection, case, case.waits(), self._now)
         reviews = [wait.key for wait in case.waits() if wait.kind == "task" and "passed_over" in wait.node.properties]
         query = sa.select(task.c.id).where(task.c.case_id == case_id, task.c.state == "open", task.c.wait.in_(reviews)).order_by(task.c.id)
         for task_id in self._connection.scalars(query).all() if reviews else ():

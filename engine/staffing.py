@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 import sqlalchemy as sa
 
 from engine import people
-from engine.bars import others
+from engine.bars import answering, others
 from engine.clock import civil_day
 from engine.definitions import Definition
 from engine.inbox import GetDefinition
@@ -55,9 +55,7 @@ def turning_days(connection: sa.Connection, office: Organisation, on: date) -> l
     return sorted({on, *begins, *after, *(day for day in office.changes() if day > on)})
 
 
-def vacancies(
-    connection: sa.Connection, office: Organisation, on: date, procedures: Iterable[Definition], least: int = 0
-) -> tuple[Vacancy, ...]:
+def vacancies(connection: sa.Connection, office: Organisation, on: date, procedures: Iterable[Definition]) -> tuple[Vacancy, ...]:
     """Seats that nobody holds, from the day itself or from a later day that is known already; those with most waiting first."""
     days = turning_days(connection, office, on)
     empty: dict[str, list[date]] = {}
@@ -80,7 +78,6 @@ def vacancies(
                 office.seat_name(above) if above else "", tuple(used.get(role, ())),
             )
         )  # fmt: skip
-    found = [one for one in found if one.open_tasks >= least]
     return tuple(sorted(found, key=lambda one: (-one.open_tasks, not one.used_by, one.since)))
 
 
@@ -118,7 +115,7 @@ def stuck(connection: sa.Connection, office: Organisation, definition: GetDefini
         free = [holder for holder in behind if holder.person not in kept and holder.principal not in kept]
         if free:
             continue
-        why = "役に就いている人がいません" if not behind else _next_in_order(connection, office, row, kept, on)
+        why = "役に就いている人がいません" if not behind else _none_in_order(connection, office, row, kept, on)
         if why:
             due = None if row["due_at"] == FAR_FUTURE else row["due_at"]
             found.append(
@@ -129,15 +126,10 @@ def stuck(connection: sa.Connection, office: Organisation, definition: GetDefini
     return tuple(found)
 
 
-def _next_in_order(connection: sa.Connection, office: Organisation, row: sa.RowMapping, kept: set[str], on: date) -> str:
+def _none_in_order(connection: sa.Connection, office: Organisation, row: sa.RowMapping, kept: set[str], on: date) -> str:
     """Why nobody at all can do it; empty when a rung above takes it in turn."""
-    asked = office.next_seat(row["seat"], on)
-    seen: set[str] = set()
-    while asked is not None and asked not in seen:
-        seen.add(asked)
-        if any(holder.person not in kept for holder in people.holders(connection, office, [asked], on, row["process_id"])):
-            return ""
-        asked = office.next_seat(asked, on)
+    if answering(connection, office, row["seat"], row["process_id"], kept, on) is not None:
+        return ""
     return "就いている人が皆、この処理から外れていて、上位の役にも代わる人がいません"
 
 

@@ -190,7 +190,7 @@ class Writer:
         bars.name(self._connection, case, move, self._now, self._actor)
         transferred = bool(before) and case.facts.get("owning_unit") != move.facts.get("owning_unit")
         if opened or transferred or case.finished is not None:
-            bars.separate(self._connection, case, move, after, self._now)
+            bars.separate(self._connection, case, after, self._now)
         if ended is not None:
             self._end(case, move, ended)
             bars.lift_of_case(self._connection, case.id, self._now)

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from engine import access, forms, history, leaving, obligations, people, standing
+from engine import access, bars, forms, history, leaving, obligations, people, standing
 from engine.clock import civil_day
 from engine.definitions import Definitions
 from engine.errors import (
@@ -214,12 +214,10 @@ class UnitOfWork:
 
     def _check_same_person(self, case: OpenCase, node: Node, held: SeatHeld) -> None:
         """Separation of duties: whatever seat one acts from, one is the same person; and a deputy's act is his principal's too."""
-        others = node.listed("not_same_person_as")
-        if not others:
+        nodes = bars.others(node)
+        if not nodes:
             return
         persons = {self.person, held.principal} - {""}
-        prefix = node.id.removesuffix(node.element)
-        nodes = [prefix + other for other in others]
         start = case.definition.net.start
         if start.id in nodes and persons & {case.row["reporter"], case.row["reported_for"]}:
             raise SamePerson(other=start.name, case=case.id)
