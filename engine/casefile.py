@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from engine import (
     access,
     bars,
+    claims,
     foresight,
     forms,
     hops,
@@ -440,7 +441,7 @@ class CaseReader:
             raise TaskNotFound(task=task_id)
         case, head = self.load(row["case_id"])
         definition = case.definition
-        lapsed = people.lapsed_claims(self._connection, self._organisation, [row], civil_day(self._viewer.at))
+        lapsed = claims.lapsed(self._connection, self._organisation, [row], self._viewer.at)
         shown = row_shown(row, self._organisation, definition, self._viewer, lapsed=bool(lapsed))
         wait = (
             next((one for one in case.waits() if one.kind == "task" and one.key == row["wait"]), None) if row["state"] == "open" else None

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from engine import access, people
+from engine import access, claims, people
 from engine.clock import civil_day, end_of_day, to_micros
 from engine.definitions import Definition
 from engine.model import FAR_FUTURE, Row, case_file, person, snooze, statutory_clock, task, task_read
@@ -175,7 +175,7 @@ def inbox(
     units = {row.unit: organisation.units[row.unit].name if row.unit in organisation.units else row.unit for row in choices}
     last = rows[-1] if rows else None
     others = [row for row in rows if row["claimed_by"] != viewer.person]
-    lapsed = people.lapsed_claims(connection, organisation, others, civil_day(now))
+    lapsed = claims.lapsed(connection, organisation, others, now)
     return InboxPage(
         rows=tuple(row_shown(row, organisation, definition(row["definition"]), viewer, lapsed=row["id"] in lapsed) for row in rows),
         counts=counts(connection, viewer),

@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from engine import access, people, wording
+from engine import access, claims, people, wording
 from engine.bars import others
 from engine.clock import civil_day
 from engine.forms import japanese_day
@@ -81,7 +81,7 @@ def _refused(connection: sa.Connection, viewer: Viewer, case: OpenCase, row: Any
     again = not_again(connection, viewer, case, node)
     if again:
         return again
-    if row["claimed_by"] not in (None, viewer.person):
+    if row["claimed_by"] not in (None, viewer.person) and not claims.lapsed(connection, case.organisation, [row], viewer.at):
         return "ほかの人が引き受けています。"
     kept = connection.scalar(
         sa.select(bar.c.id).where(bar.c.task_id == row["id"], bar.c.person == viewer.person, bar.c.lifted_at.is_(None))

@@ -147,15 +147,6 @@ def holders(
     return tuple(found)
 
 
-def lapsed_claims(connection: sa.Connection, office: Organisation, rows: Iterable[Mapping[Any, Any]], on: date) -> frozenset[int]:
-    """Ids of claimed tasks whose claimer no longer stands behind the seat: a claim does not outlive the post."""
-    claimed = [row for row in rows if row["claimed_by"] and not row["seat"].startswith(PERSON)]
-    if not claimed:
-        return frozenset()
-    behind = {(holder.seat, holder.person) for holder in holders(connection, office, {row["seat"] for row in claimed}, on)}
-    return frozenset(row["id"] for row in claimed if (row["seat"], row["claimed_by"]) not in behind)
-
-
 def absent(connection: sa.Connection, persons: Iterable[str], on: date) -> frozenset[str]:
     """Those of some people who are registered absent on a day."""
     wanted = sorted(set(persons))

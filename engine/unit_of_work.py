@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from engine import access, bars, forms, history, leaving, obligations, people, standing
+from engine import access, bars, claims, forms, history, leaving, obligations, people, standing
 from engine.clock import civil_day
 from engine.definitions import Definitions
 from engine.errors import (
@@ -19,7 +19,6 @@ from engine.errors import (
     CaseNotFound,
     ClosingNotReady,
     FormInvalid,
-    PersonNotFound,
     ReasonRequired,
     SamePerson,
     StaleVersion,
@@ -180,19 +179,11 @@ class UnitOfWork:
     def _act_on(self, case: OpenCase, row: Row) -> SeatHeld:
         """As what the actor does a task."""
         held = access.acting_as(self._seat, self.viewer, row, case.organisation)
-        lapsed = row["claimed_by"] not in (None, self.person) and not self._still_claimed(row)
-        if row["claimed_by"] not in (None, self.person) and not lapsed:
+        another = row["claimed_by"] not in (None, self.person)
+        if another and not claims.lapsed(self._connection, case.organisation, [row], self._now):
             who = people.names(self._connection, [row["claimed_by"]]).get(row["claimed_by"], "")
             raise AlreadyClaimed(task=row["id"], at=japanese(row["claimed_at"]), person=who)
         return held
-
-    def _still_claimed(self, row: Row) -> bool:
-        """Whether the claimer may still do the task: a claim does not outlive the standing it was made from."""
-        try:
-            claimer = standing.viewer_of(self._connection, self._organisations, row["claimed_by"], self._now)
-        except PersonNotFound:
-            return False
-        return bool(access.standings(claimer, row)) and row["id"] not in claimer.barred
 
     def _standing_among(self, allowed: Iterable[str], process: str) -> SeatHeld:
         return access.standing_among(self._seat, self.viewer, allowed, process, self.organisation)

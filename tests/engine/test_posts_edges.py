@@ -51,7 +51,7 @@ def test_nobody_acts_in_the_stead_of_who_the_case_is_about(posts: Posts) -> None
 
 
 def test_a_claim_in_turn_holds_against_others(posts: Posts) -> None:
-    """`people.lapsed_claims` knows holders and substitutes only: who claims in turn (or as 代決者) has claimed nothing."""
+    """Whoever claims in turn, or as 代決者, is neither holder nor substitute, and yet has claimed it: in the act and on the page."""
     posts.newcomer("second", DIVISION)
     case_id = posts.start("about", involved=MANAGER_A)
     task = posts.task(case_id, "handle")["id"]
@@ -59,6 +59,8 @@ def test_a_claim_in_turn_holds_against_others(posts: Posts) -> None:
         work.claim(task)
     with pytest.raises(AlreadyClaimed), posts.by("second") as work:
         work.complete(task, {})
+    assert [row.claimed_by for row in posts.engine.inbox(posts.who("second")).rows] == [DIVISION_HEAD]
+    assert posts.engine.why(posts.who("second"), task).refused == "ほかの人が引き受けています。"
 
 
 def test_a_claim_of_who_decides_in_absence_holds_against_others(posts: Posts) -> None:
