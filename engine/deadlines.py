@@ -92,6 +92,12 @@ class Calendar:
             day += timedelta(days=1)
         return day
 
+    def in_office_hours(self, instant: datetime) -> bool:
+        """Whether the office is open at an instant: on an open day, from the first to the last minute of its hours, both included."""
+        local = instant.astimezone(JST)
+        opens, closes = self.office_hours
+        return not self.is_closed(local.date()) and opens <= local.time().replace(second=0, microsecond=0) <= closes
+
     def add_working_days(self, instant: datetime, n: int) -> datetime:
         """The n-th open day after an instant, at the same civil time. An instant on a closed day counts as 0:00 of the next open day."""
         local = instant.astimezone(JST)

@@ -9,7 +9,7 @@ from itertools import islice
 
 from engine.decisions import INPUT, Decision, read_cell
 from engine.errors import ExpressionError, Finding
-from engine.expressions import compile_expression
+from engine.expressions import compile_expression, settings_of
 from engine.gate_check import LOCALS
 from engine.gate_extensions import near
 from engine.limits import DEFAULT
@@ -37,6 +37,7 @@ def _check(net: Net, decisions: Mapping[str, Decision], organisation: Organisati
     derived = {name for key in organisation.rules.derived if key in decisions for name in decisions[key].outputs} | ENGINE_FACTS
     clocks = set(organisation.rules.clock_ids)
     yield from _check_facts(net, decisions)
+    yield from _check_settings(net, decisions, organisation)
     yield from _check_whole(net, organisation)
     for node in net.nodes:
         yield from _check_person(node)
@@ -230,15 +231,41 @@ def _check_facts(net: Net, decisions: Mapping[str, Decision]) -> Iterator[Findin
                 if other and other != "now" and other not in known:
                     message = f"入力項目「{field.id}」の {rule}：「{other}」という項目は、どの画面にもありません{near(other, known)}。"
                     yield Finding("fact_unknown", message, node.id, node.source)
+    for decision in _tables(net, decisions, read):
+        yield from _check_table(decision, known)
+
+
+def _tables(net: Net, decisions: Mapping[str, Decision], read: set[str]) -> Iterator[Decision]:
+    """The tables this diagram uses with all they require, each once."""
     tables: dict[str, Decision] = {}
     todo = list(_used(net, decisions, read))[::-1]
-    while todo:  # with all they require, each once
+    while todo:
         decision = todo.pop()
         if decision.id not in tables:
             tables[decision.id] = decision
             todo += decision.requires
-    for decision in tables.values():
-        yield from _check_table(decision, known)
+    yield from tables.values()
+
+
+def _check_settings(net: Net, decisions: Mapping[str, Decision], organisation: Organisation) -> Iterator[Finding]:
+    """Settings that expressions and tables ask for (`setting("id")`): one the office does not have would stop every case that gets there."""
+    settings = {row.id for row in organisation.rules.settings}
+    read: set[str] = set()
+    places: list[tuple[str, str, str, str]] = []
+    for node in net.nodes:
+        for source in _expressions(net, node):
+            read.update(compile_expression(source.text).names)
+            places.append((source.text, source.where, node.id, node.source))
+    for decision in _tables(net, decisions, read):
+        for number, (cells, results) in enumerate([(decision.spec.inputs, ()), *decision.spec.rules]):
+            where = f"{number}行目" if number else "入力"
+            places += [(text, f"決定表の{where}", decision.id, "") for text in (*cells, *results) if text]
+    for text, where, element, file in dict.fromkeys(places):
+        for name in settings_of(text):
+            if name not in settings:
+                what = f"設定「{name}」は rules.toml の [[setting]] にありません{near(name, settings)}"
+                message = what if name else 'setting の ( ) には、設定のIDを引用符で囲んで書いてください（例：setting("lending_days")）'
+                yield Finding("setting_unknown", f"{where}：{message}。", element, file)
 
 
 def _unknown_fact(text: str, known: Collection[str], local: Collection[str]) -> str:

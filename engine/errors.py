@@ -385,6 +385,12 @@ class DecisionAmbiguous(DiagramFault):
     message = "決定表「{decision}」で複数の行が当てはまり、結果が決まりません（{rules}行目）。"
 
 
+class SettingUnknown(DiagramFault):
+    """An expression asks for a setting that the office's rules do not have."""
+
+    message = "設定「{setting}」は rules.toml の [[setting]] にありません。"
+
+
 class UnknownFormat(TadachiError):
     """A stored marking of a newer version of the engine."""
 

@@ -15,12 +15,14 @@ from __future__ import annotations
 import ast
 import math
 import operator
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
+from engine.clock import JST, end_of_day
 from engine.errors import ExpressionError
 
 MAX_SOURCE = 1_000
@@ -99,6 +101,36 @@ def smallest(*values: Any) -> Any:
     return min(rest) if rest else None
 
 
+def later(start: Any, number: Any) -> datetime | None:
+    """The instant so many days after an instant, at the same time of day in Japan; a day counts from its end, 24:00.
+
+    Args:
+        start: an instant or a day, or its ISO 8601 text; null gives null.
+        number: whole days; null gives null.
+    """
+    if start is None or number is None:
+        return None
+    if not isinstance(number, int) or isinstance(number, bool):
+        raise TypeError("not a number of days")
+    if isinstance(start, str) and len(start) == 10:
+        start = date.fromisoformat(start)
+    is_day = isinstance(start, date) and not isinstance(start, datetime)
+    return (end_of_day(start) if is_day else instant(start)).astimezone(JST) + timedelta(days=number)
+
+
+def instant(value: Any) -> datetime:
+    """An instant, or the ISO 8601 text of one; a time without a zone is a Japanese civil time.
+
+    Raises:
+        TypeError, ValueError: it is none; a day has no time of day.
+    """
+    if isinstance(value, str) and len(value) > 10:
+        value = datetime.fromisoformat(value)
+    if not isinstance(value, datetime):
+        raise TypeError("not an instant")
+    return value if value.tzinfo else value.replace(tzinfo=JST)
+
+
 PURE_FUNCTIONS: Functions = {
     "either": either,
     "every": every,
@@ -109,9 +141,10 @@ PURE_FUNCTIONS: Functions = {
     "known": known,
     "greatest": greatest,
     "smallest": smallest,
+    "later": later,
 }
 #: Functions that need the case or the instant; whoever evaluates hands them in.
-HOST_FUNCTIONS = frozenset({"due", "now", "today", "days", "hours"})
+HOST_FUNCTIONS = frozenset({"due", "now", "today", "days", "hours", "setting", "in_office_hours"})
 KNOWN_FUNCTIONS = frozenset(PURE_FUNCTIONS) | HOST_FUNCTIONS
 
 
@@ -201,6 +234,24 @@ def syntax(source: str) -> ast.expr:
     compiler = _Compiler(source, KNOWN_FUNCTIONS)
     compiler.compile()
     return ast.parse(compiler.text, mode="eval").body
+
+
+_SETTING = re.compile(r"\bsetting\s*\(\s*(?:\"([^\"]*)\"|'([^']*)')?")
+
+
+def settings_of(source: str) -> tuple[str, ...]:
+    """The ids of settings that an expression, or a cell of a table, asks for; "" where the id is not written out."""
+    return tuple(one or two for one, two in _SETTING.findall(source))
+
+
+@lru_cache(maxsize=4096)
+def calls(source: str) -> tuple[tuple[str, Any], ...]:
+    """(function, first argument where it is written out, else None) of every call in an expression that compiles."""
+    return tuple(
+        (part.func.id, part.args[0].value if part.args and isinstance(part.args[0], ast.Constant) else None)
+        for part in ast.walk(syntax(source))
+        if isinstance(part, ast.Call) and isinstance(part.func, ast.Name)
+    )
 
 
 @lru_cache(maxsize=4096)

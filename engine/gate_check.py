@@ -11,7 +11,7 @@ from typing import Any
 from lxml import etree
 
 from engine.errors import ExpressionError, Finding
-from engine.expressions import CONSTANTS, KNOWN_FUNCTIONS, compile_expression, syntax, truth
+from engine.expressions import CONSTANTS, HOST_FUNCTIONS, KNOWN_FUNCTIONS, calls, compile_expression, syntax, truth
 from engine.extensions import BPMN, camunda
 from engine.forms import clean_text
 from engine.gate_extensions import complaints
@@ -27,7 +27,6 @@ LOCALS = frozenset(
 )
 #: Elements whose text is an expression.
 SOURCES = ("conditionExpression", "condition", "loopCardinality", "completionCondition", "timeDate", "timeDuration", "timeCycle")
-_HOST_CALL = re.compile(r"\b(?:due|now|today|days|hours)\s*\(")
 
 
 def tag_of(element: Any) -> str:
@@ -163,7 +162,7 @@ class Check:
             ExpressionError: it reads nothing, and has no value.
         """
         compiled = compile_expression(text)
-        if compiled.names or _HOST_CALL.search(text):
+        if compiled.names or any(function in HOST_FUNCTIONS for function, _ in calls(text)):
             return False, None
         return True, compiled.evaluate({})
 

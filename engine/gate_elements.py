@@ -11,7 +11,7 @@ from typing import Any
 from engine import extensions
 from engine.clock import JST
 from engine.errors import ExpressionError
-from engine.expressions import compile_expression
+from engine.expressions import HOST_FUNCTIONS, calls, compile_expression
 from engine.extensions import NAMESPACES, camunda
 from engine.gate_check import Check, tag_of, usable
 from engine.gate_extensions import near, property_complaint
@@ -153,9 +153,9 @@ class ElementCheck(Check):
                 f"時刻「{text[:60]}」は式です。案件がまだ無いので、開始の時刻は R/2026-12-01T09:00:00+09:00/P1M のように書いてください。",
                 element,
             )
-        elif self.expression(timer.text, element, "時刻") and "due(" not in timer.text.replace(" ", ""):
+        elif self.expression(timer.text, element, "時刻"):
             value = compile_expression(timer.text)
-            if not value.names:
+            if not value.names and all(function not in HOST_FUNCTIONS or function in _TRIAL for function, _ in calls(timer.text)):
                 self.due(timer, lambda _text: value.evaluate({}, _TRIAL), element)
 
     def due(self, timer: Timer, evaluate: Callable[[str], Any], element: Any) -> None:

@@ -12,10 +12,11 @@ from typing import Any
 
 from engine import tokens
 from engine.clock import civil_day
+from engine.deadlines import known_day
 from engine.definitions import Definition
 from engine.deploy_check import TOPICS
 from engine.errors import NoSeat, TadachiError
-from engine.expressions import compile_expression
+from engine.expressions import compile_expression, instant
 from engine.model import storable
 from engine.net import Kind, Net, Node
 from engine.organisation import Organisation
@@ -81,6 +82,8 @@ class Move:
             "days": lambda number: timedelta(days=number),
             "hours": lambda number: timedelta(hours=number),
             "due": self.due,
+            "setting": self.setting,
+            "in_office_hours": self.in_office_hours,
         }
 
     def due(self, clock: str) -> datetime | None:
@@ -89,6 +92,18 @@ class Move:
             if reading.id == clock:
                 return reading.due_at
         return None
+
+    def setting(self, setting_id: str) -> str | int | float | bool:
+        """A setting of the office as it was on the day of knowledge, so that a later change does not reach into a case under way.
+
+        Raises:
+            SettingUnknown: no such setting.
+        """
+        return self.organisation.rules.setting(setting_id, known_day(self.facts.get("known_at")) or civil_day(self.now))
+
+    def in_office_hours(self, value: Any) -> bool:
+        """Whether an instant lies within office hours; one that is not known does not."""
+        return value is not None and self.organisation.rules.calendar.in_office_hours(instant(value))
 
     def run(self, node: Node, local: Mapping[str, Any]) -> None:
         """Do the work of a service, send or business rule task, or of a throwing message event: all of it, or nothing.

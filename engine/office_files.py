@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -140,7 +141,8 @@ class Table:
                 self.wrong("missing-key", f"「{key}」がありません。")
             return None
         # bool is an int and datetime is a date for Python, but not for the person who wrote the file
-        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool) or (isinstance(value, datetime) and kind is date):
+        kinds = kind if isinstance(kind, tuple) else (kind,)
+        if not isinstance(value, kind) or (isinstance(value, bool) and bool not in kinds) or (isinstance(value, datetime) and kind is date):
             self.wrong("wrong-type", f"「{key}」は{needed}で書いてください。")
             return None
         return value
@@ -252,6 +254,14 @@ class Table:
             else:
                 self.wrong("wrong-type", f"「{key}」の「{name}」は文字列・整数・真偽・文字列のリストで書いてください。")
         return items
+
+    def value(self, key: str) -> str | int | float | bool:
+        """A text, a number, or true or false."""
+        value = self._get(key, (str, int, float, bool), "文字列・数・true か false のどれか", True)
+        if isinstance(value, float) and not math.isfinite(value):
+            self.wrong("out-of-range", f"「{key}」は有限の数で書いてください。")
+            return 0
+        return value if isinstance(value, (str, int, float, bool)) else ""
 
     def table(self, key: str) -> Table:
         """One table inside this one. When it is not there, that is noted once, not again for each of its keys."""

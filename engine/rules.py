@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, time, timedelta
 
 from engine.deadlines import Calendar, ClockReading, StatutoryClock, Urgency, known_day
-from engine.errors import NotFound
+from engine.errors import NotFound, SettingUnknown
 from engine.limits import DEFAULT, Limits
 from engine.office_files import in_force
 from engine.quiet import Quiet
@@ -83,6 +83,18 @@ class Sight:
     """A role that sees every case of the office, whoever handles it."""
 
     role: str
+    valid_from: date
+    valid_to: date | None = None
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A figure, a word or a yes or no that the office sets for its procedures, in force from a day: `setting("id")` in expressions."""
+
+    id: str
+    name: str
+    value: str | int | float | bool
+    basis: str
     valid_from: date
     valid_to: date | None = None
 
@@ -174,6 +186,7 @@ class Rules:
     limits: Limits = DEFAULT
     properties: tuple[Property, ...] = ()
     notices: NoticeRules = NoticeRules()
+    settings: tuple[Setting, ...] = ()
 
     def urgency(self, word: str, on: date) -> Urgency:
         """What an urgency word means on a day; before the first row's day, what the first row says (only a set-back clock gets there)."""
@@ -182,6 +195,18 @@ class Rules:
         if found is None:
             raise NotFound(urgency=word, on=on)
         return found
+
+    def setting(self, setting_id: str, on: date) -> str | int | float | bool:
+        """The value of a setting on a day; before the first row's day, what the first row says.
+
+        Raises:
+            SettingUnknown: no such setting.
+        """
+        rows = [row for row in self.settings if row.id == setting_id]
+        found = in_force(rows, on) or min(rows, key=lambda row: row.valid_from, default=None)
+        if found is None:
+            raise SettingUnknown(setting=setting_id)
+        return found.value
 
     def clocks(self, facts: Mapping[str, object], calendar: Calendar) -> tuple[ClockReading, ...]:
         """The statutory clocks that run for these facts, in the order of rules.toml."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from engine.deadlines import OFFICE_HOURS, Calendar, ClosedDays, Condition, Rung, StatutoryClock, Urgency
 from engine.errors import ExpressionError, OrganisationBroken
-from engine.expressions import compile_expression
+from engine.expressions import compile_expression, settings_of
 from engine.limits import Limits, lowered
 from engine.notice_texts import TEMPLATES
 from engine.office_files import Findings, Table, read_toml
@@ -26,6 +26,7 @@ from engine.rules import (
     Property,
     Rules,
     SessionRules,
+    Setting,
     Sight,
 )
 
@@ -68,12 +69,22 @@ def read_rules(path: Path, findings: Findings) -> Rules | None:
         limits=_read_limits(top),
         properties=tuple(_read_property(table) for table in top.tables("property", required=False)),
         notices=_read_notices(top),
+        settings=tuple(_read_setting(table) for table in top.tables("setting", required=False)),
     )
+    _check_settings(top, rules.settings)
     keys = [("urgency", row.id, row.valid_from) for row in rules.urgencies]
     keys += [("clock", row.id, row.valid_from) for row in rules.statutory]
     keys += [("numbering", row.key, row.valid_from) for row in rules.numbering]
+    keys += [("setting", row.id, row.valid_from) for row in rules.settings]
     for kind, key, day in sorted({key for key in keys if keys.count(key) > 1}):
         findings.add("duplicate-id", f"[[{kind}]] に、同じ名前で同じ valid_from（{day}）の行が2つあります。", key, path.name)
+    for element, text in [
+        *((row.clause, text) for row in rules.duties for text in (row.when, row.undecided_when)),
+        *((row.id, text) for row in rules.properties for text in (row.when, row.then)),
+    ]:
+        for setting in settings_of(text):
+            if not any(row.id == setting for row in rules.settings):
+                findings.add("unknown-setting", f"設定「{setting}」は [[setting]] にありません。", element, path.name)
     top.close()
     return rules
 
@@ -296,6 +307,27 @@ def _read_numbering(table: Table) -> Numbering:
     table.text("basis", required=False)
     table.close()
     return row
+
+
+def _read_setting(table: Table) -> Setting:
+    row_id, name = table.identifier(), table.text("name")
+    valid_from, valid_to = table.period()
+    row = Setting(row_id, name, table.value("value"), table.text("basis"), valid_from, valid_to)
+    table.close()
+    return row
+
+
+def _check_settings(top: Table, settings: tuple[Setting, ...]) -> None:
+    """A procedure that asks for a setting always gets one, and always of the same kind: its rows follow each other without a gap."""
+    for setting_id in dict.fromkeys(row.id for row in settings):
+        rows = sorted((row for row in settings if row.id == setting_id), key=lambda row: row.valid_from)
+        kinds = {"number" if isinstance(row.value, (int, float)) and not isinstance(row.value, bool) else type(row.value) for row in rows}
+        if len(kinds) > 1:
+            top.wrong("wrong-type", f"[[setting]]「{setting_id}」の「value」は、どの行も同じ種類（数・文字列・真偽）にしてください。")
+        for row, after in zip(rows, [*rows[1:], None], strict=True):
+            ends = row.valid_to
+            if ends is not None and (after is None or ends + timedelta(days=1) < after.valid_from):
+                top.wrong("period", f"[[setting]]「{setting_id}」は、{ends}の次の日から値がありません。")
 
 
 def _read_sight(table: Table) -> Sight:

@@ -81,6 +81,11 @@ urgency = [
 ]
 closed_days = [{ name = "土曜日・日曜日", weekdays = ["sat", "sun"], valid_from = 1992-05-01 }]
 numbering = [{ key = "general", pattern = "案R{era_year}-{sequence:04d}", year = "fiscal", era_first_year = 2019, valid_from = 2022-04-01 }]
+setting = [
+  { id = "kept_days", name = "保存の日数", value = 3, basis = "試験細目第1条", valid_from = 2022-04-01, valid_to = 2026-12-31 },
+  { id = "kept_days", name = "保存の日数", value = 7, basis = "試験細目第1条", valid_from = 2027-01-01 },
+  { id = "strict", name = "厳格な扱い", value = false, basis = "試験細目第2条", valid_from = 2022-04-01 },
+]
 visibility = [{ role = "audit_officer", basis = "試験規程第9条", valid_from = 2022-04-01 }]
 
 [[clock]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import tomllib
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from engine import deadlines, office_files, organisation
 from engine.clock import JST
 from engine.deadlines import Calendar, ClockReading, ClosedDays, guide_day, statutory_due
-from engine.errors import NotFound, OrganisationBroken
+from engine.errors import NotFound, OrganisationBroken, SettingUnknown
 from engine.expressions import compile_expression
 from engine.rules import Rules
 from engine.rules_file import load_rules
@@ -331,6 +332,77 @@ def test_the_words_of_urgency_become_a_ladder(word: str, label: str, ladder: dic
 )
 def test_office_hours_count_only_while_the_office_is_open(opened: str, hours: int, due: str) -> None:
     assert RULES.calendar.add_office_time(at(opened), timedelta(hours=hours)) == at(due)
+
+
+@pytest.mark.parametrize(
+    ("instant", "opened"),
+    [
+        ("2026-11-20T08:29", False),
+        ("2026-11-20T08:30", True),
+        ("2026-11-20T17:15", True),
+        ("2026-11-20T17:16", False),
+        ("2026-11-21T10:00", False),  # a Saturday
+        ("2026-11-23T10:00", False),  # 勤労感謝の日
+        ("2026-12-28T17:00", True),
+        ("2026-12-29T10:00", False),
+        ("2026-12-31T10:00", False),
+        ("2027-01-01T10:00", False),
+        ("2027-01-03T10:00", False),
+        ("2027-01-04T10:00", True),
+    ],
+)
+def test_the_office_is_open_within_its_hours_on_its_days(instant: str, opened: bool) -> None:
+    assert RULES.calendar.in_office_hours(at(instant)) is opened
+    assert RULES.calendar.in_office_hours(at(instant).astimezone(UTC)) is opened
+
+
+SETTING = '\n[[setting]]\nid = "lending_days"\nname = "貸出しの日数"\nbasis = "細目"\n'
+
+
+def test_a_setting_has_the_value_of_its_day(tmp_path: Path) -> None:
+    """細目の改正は行の追加であり、前の日の案件は前の値のまま。"""
+    rows = f"{SETTING}value = 14\nvalid_from = 2022-04-01\nvalid_to = 2027-03-31\n{SETTING}value = 7\nvalid_from = 2027-04-01\n"
+    rules = edited(tmp_path, lambda text: text + rows)
+    found = {on: rules.setting("lending_days", date.fromisoformat(on)) for on in ("2020-01-01", "2027-03-31", "2027-04-01", "2040-01-01")}
+    assert found == {"2020-01-01": 14, "2027-03-31": 14, "2027-04-01": 7, "2040-01-01": 7}
+    with pytest.raises(SettingUnknown, match="borrowing_days"):
+        rules.setting("borrowing_days", ON)
+
+
+@pytest.mark.parametrize("value", ["14", "0.5", '"都度"', "true", "false"])
+def test_a_setting_may_be_a_number_a_text_or_a_truth(tmp_path: Path, value: str) -> None:
+    rules = edited(tmp_path, lambda text: f"{text}{SETTING}value = {value}\nvalid_from = 2022-04-01\n")
+    assert rules.setting("lending_days", ON) == tomllib.loads(f"value = {value}")["value"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "rule", "words"),
+    [
+        (f"{SETTING}valid_from = 2022-04-01\n", "missing-key", "value"),
+        (f"{SETTING}value = [1]\nvalid_from = 2022-04-01\n", "wrong-type", "true か false"),
+        (f"{SETTING}value = 2026-04-01\nvalid_from = 2022-04-01\n", "wrong-type", "true か false"),
+        (f"{SETTING}value = nan\nvalid_from = 2022-04-01\n", "out-of-range", "有限"),
+        (f"{SETTING}value = 1\nvalid_from = 2022-04-01\nvalid_to = 2026-12-31\n", "period", "2026-12-31"),
+        (
+            f"{SETTING}value = 1\nvalid_from = 2022-04-01\nvalid_to = 2026-12-30\n{SETTING}value = 2\nvalid_from = 2027-01-01\n",
+            "period", "2026-12-30",
+        ),
+        (f"{SETTING}value = 1\nvalid_from = 2022-04-01\n{SETTING}value = true\nvalid_from = 2027-01-01\n", "wrong-type", "同じ種類"),
+        (f"{SETTING}value = 1\nvalid_from = 2022-04-01\n{SETTING}value = 2\nvalid_from = 2022-04-01\n", "duplicate-id", "setting"),
+        (
+            (
+                '\n[[property]]\nid = "x"\nname = "x"\nbasis = "x"\nkind = "before_end"\nprocesses = ["p"]\nsteps = ["s"]\n'
+                'valid_from = 2022-04-01\nwhen = "size(x) > setting(\'lendingdays\')"\n'
+            ),
+            "unknown-setting", "lendingdays",
+        ),
+    ],
+)  # fmt: skip
+def test_a_setting_that_would_be_missing_some_day_is_told(tmp_path: Path, rows: str, rule: str, words: str) -> None:
+    with pytest.raises(OrganisationBroken) as broken:
+        edited(tmp_path, lambda text: text + rows)
+    found = [finding for finding in broken.value.findings if finding.rule == rule]
+    assert any(words in finding.message + finding.element for finding in found), broken.value.text
 
 
 def test_a_changed_word_is_a_new_row_in_force_from_its_day(tmp_path: Path) -> None:

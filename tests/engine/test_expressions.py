@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import ExpressionError
-from engine.expressions import compile_expression, truth
+from engine.expressions import calls, compile_expression, settings_of, truth
 
 NOW = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
 HOST = {
@@ -23,6 +23,41 @@ HOST = {
 
 def value(source: str, **facts: object) -> object:
     return compile_expression(source).evaluate(facts, HOST)
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("later('2026-11-20', 0)", "2026-11-21T00:00"),  # a day is over at 24:00
+        ("later('2026-12-31', 0)", "2027-01-01T00:00"),
+        ("later('2026-12-31', 1)", "2027-01-02T00:00"),
+        ("later('2028-02-28', 1)", "2028-03-01T00:00"),
+        ("later('2026-12-31T23:59+09:00', 1)", "2027-01-01T23:59"),  # an instant keeps its time of day
+        ("later('2026-12-31T20:00+00:00', 3)", "2027-01-04T05:00"),  # in Japan it is the new year already
+        ("later('2026-11-20T17:15', 7)", "2026-11-27T17:15"),  # without a zone: Japanese time
+        ("later('2026-11-20T17:15+09:00', -1)", "2026-11-19T17:15"),
+        ("later(now(), 3)", "2026-11-23T17:00"),
+    ],
+)
+def test_so_many_days_later(source, expected):
+    found = value(source)
+    assert isinstance(found, datetime)
+    assert (found.isoformat(timespec="minutes"), found.utcoffset()) == (f"{expected}+09:00", timedelta(hours=9))
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["later('きのう', 1)", "later(1, 1)", "later('2026-11-20', '3')", "later('2026-11-20', true)", "later('2026-11-20', 10000000)"],
+)
+def test_what_is_no_day_has_no_later_one(source):
+    with pytest.raises(ExpressionError, match="later"):
+        value(source)
+
+
+def test_an_expression_tells_which_settings_it_asks_for():
+    assert settings_of("days(setting(\"a\")) if x == 'setting' else hours( setting ( 'b' ))") == ("a", "b")
+    assert settings_of("setting(x) + setting()") == ("", "")
+    assert calls("later(due('final'), setting('n')) < now()") == (("later", None), ("now", None), ("due", "final"), ("setting", "n"))
 
 
 @pytest.mark.parametrize(
@@ -117,6 +152,10 @@ def test_order_needs_the_same_kind():
         ("'2026-11-19T08:00:00+00:00' < now()", True),
         ("'2026-11-19' + days(1) == due('other')", False),
         ("'2026-11-19' < today()", True),
+        ("later('2026-11-19', 1) == now()", False),
+        ("later(null, 1)", None),
+        ("later('2026-11-19', null)", None),
+        ("later(x, 3) < now()", False),
     ],
 )
 def test_functions(source, expected):
