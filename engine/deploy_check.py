@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from engine.decisions import INPUT, Decision, read_cell
+from engine.deploy_services import check_service, given_by
 from engine.errors import ExpressionError, Finding
 from engine.expressions import compile_expression, settings_of
 from engine.gate_check import LOCALS
@@ -21,7 +22,7 @@ from engine.paper_templates import PAPER_IDS
 #: Facts the engine itself keeps; no form may declare them.
 ENGINE_FACTS = frozenset({"reporter", "reporting_unit", "reported_at"})
 #: Functions that service and send tasks may name (`engine.moves.SERVICES` has them).
-TOPICS = frozenset({"notify", "export_accounts", "revoke_accounts"})
+TOPICS = frozenset({"notify", "export_accounts", "revoke_accounts", "number"})
 URGENCIES = ("at_once", "promptly", "plain")
 #: Facts that every case has without a form asking for them, and names that stand only inside a repeated step.
 COMMON_FACTS = ENGINE_FACTS | {"known_at", "owning_unit", "loop_index"}
@@ -110,7 +111,7 @@ def _unknown(rule: str, message: str, name: str, names: Collection[str], node: N
 
 def _set_by(node: Node) -> list[str]:
     """Facts that passing a node sets."""
-    return [part.partition("=")[0].strip() for part in node.listed("sets")]
+    return [*(part.partition("=")[0].strip() for part in node.listed("sets")), *given_by(node)]
 
 
 def _check_person(node: Node) -> Iterator[Finding]:
@@ -183,6 +184,7 @@ def _check_names(net: Net, node: Node, organisation: Organisation) -> Iterator[F
         template = node.properties.get("template", "step_told")
         if template not in TEMPLATES:
             yield _unknown("template_unknown", f"通知の文面「{template}」はありません", template, TEMPLATES, node)
+    yield from check_service(node, organisation)
 
 
 def _check_group(node: Node, group: str, organisation: Organisation) -> Iterator[Finding]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine import tokens
 from engine.clock import civil_day
@@ -21,6 +22,9 @@ from engine.model import storable
 from engine.net import Kind, Net, Node
 from engine.organisation import Organisation
 from engine.tokens import BpmnError, Marking, NotForeseen, ServiceFailed, Step, Wait
+
+if TYPE_CHECKING:
+    from engine.desk import Desk
 
 log = logging.getLogger(__name__)
 REASON_LENGTH = 200
@@ -65,7 +69,7 @@ class Move:
     told: list[Announced] = field(default_factory=list)
     failed: list[Failed] = field(default_factory=list)
     thrown: str | None = None
-    accounts: Callable[[str], list[dict[str, str]]] | None = None  # the open accounts of a unit, where the act may ask for them
+    desk: Desk | None = None  # the act's transaction, for the services it gets to
     revoked: list[str] = field(default_factory=list)  # people whose accounts end with this act
 
     def evaluate(self, expression: str, local: Mapping[str, Any] | None = None) -> Any:
@@ -85,6 +89,17 @@ class Move:
             "setting": self.setting,
             "in_office_hours": self.in_office_hours,
         }
+
+    @property
+    def at_desk(self) -> Desk:
+        """The act's transaction.
+
+        Raises:
+            ServiceFailed: nothing is being written.
+        """
+        if self.desk is None:
+            raise ServiceFailed("この操作では、書込みを伴う自動処理を行えません。")
+        return self.desk
 
     def due(self, clock: str) -> datetime | None:
         """When a statutory clock of this case is due; None while it does not run."""
@@ -117,7 +132,8 @@ class Move:
             raise NotForeseen
         before = dict(self.facts), dict(self.changed), list(self.told), list(self.revoked)
         try:
-            self._work(node, local)
+            with self.desk.nested() if self.desk is not None and node.topic in WRITING else nullcontext():
+                self._work(node, local)
         except BpmnError as error:
             self.thrown = error.code
             raise
@@ -283,9 +299,7 @@ def _notify(move: Move, node: Node, _local: Mapping[str, Any]) -> None:
 
 def _export_accounts(move: Move, _node: Node, _local: Mapping[str, Any]) -> None:
     """Service `export_accounts`: the open accounts of the owning unit become the fact `accounts` (棚卸の一覧)."""
-    if move.accounts is None:
-        raise ServiceFailed("利用者の一覧を読めません。")
-    move.put({"accounts": move.accounts(str(move.facts["owning_unit"]))})
+    move.put({"accounts": move.at_desk.accounts(str(move.facts["owning_unit"]))})
 
 
 def _revoke_accounts(move: Move, _node: Node, _local: Mapping[str, Any]) -> None:
@@ -298,16 +312,27 @@ def _revoke_accounts(move: Move, _node: Node, _local: Mapping[str, Any]) -> None
     move.revoked += chosen
 
 
+def _number(move: Move, node: Node, _local: Mapping[str, Any]) -> None:
+    """Service `number`: the fact in property `fact` receives the next number of the series in property `numbering`."""
+    number = move.at_desk.number(node.properties.get("numbering", "")) if move.acting else NOT_YET
+    move.put({node.properties["fact"]: number})
+
+
 #: Functions that service and send tasks may name as `camunda:topic`. They change facts by `move.put` alone, may be called again after a
 #: failure, and fail by raising: `BpmnError(code)` for what the diagram names, anything else for what it does not.
 SERVICES: dict[str, Callable[[Move, Node, Mapping[str, Any]], None]] = {
     "notify": _notify,
     "export_accounts": _export_accounts,
     "revoke_accounts": _revoke_accounts,
+    "number": _number,
 }
 assert SERVICES.keys() == TOPICS, "the deployment check must know exactly these"
 #: Those of them that do nothing but put facts and announce: a preview does them too. Beyond any other it foresees nothing.
-FORESEEN = frozenset({"notify"})
+FORESEEN = frozenset({"notify", "number"})
+#: Those that write more than facts and announcements: what one of them wrote is undone when it fails.
+WRITING = frozenset({"number"})
+#: What stands in a preview for a number that only the act gives.
+NOT_YET = "（番号）"
 
 
 def reason_of(error: Exception, facts: Any) -> str:

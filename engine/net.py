@@ -55,8 +55,30 @@ ACTIVITIES = frozenset(
 
 
 def listed(text: str | None) -> tuple[str, ...]:
-    """The parts of a comma-separated text."""
-    return tuple(part.strip() for part in (text or "").split(",") if part.strip())
+    """The parts of a comma-separated text; a comma inside brackets or quotes separates nothing: `a=later(b, 3), c="x, y"` has two parts."""
+    given = text or ""
+    parts = _split(given) if _NESTED.search(given) else given.split(",")
+    return tuple(part.strip() for part in parts if part.strip())
+
+
+_NESTED = re.compile(r"[(\[\"']")
+
+
+def _split(text: str) -> list[str]:
+    parts, depth, quote, begin = [], 0, "", 0
+    for place, char in enumerate(text):
+        if quote:
+            quote = "" if char == quote else quote
+        elif char in "\"'":
+            quote = char
+        elif char == "," and not depth:
+            parts.append(text[begin:place])
+            begin = place + 1
+        elif char in "([":
+            depth += 1
+        elif char in ")]":
+            depth = max(depth - 1, 0)
+    return [*parts, text[begin:]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -27,6 +27,9 @@ from engine.rules_file import MAX_RUNGS
 from engine.timers import due_instant, next_round
 from engine.tokens import Marking, Wait, waiting
 from engine.wakeup import add_jobs
+
+if TYPE_CHECKING:
+    from engine.desk import Desk
 
 TITLE_LENGTH = 60
 #: Ends of the keys that the jobs of a step's ladder may have; the first two are those of versions before there were rungs.
@@ -52,7 +55,7 @@ class OpenCase:
     finished: Row | None = None  # the task row that the act has closed itself
     sent_back_to: str = ""
     ran: str = ""  # the wait whose failed work the act has tried again, and done
-    accounts: Callable[[str], list[dict[str, str]]] | None = None
+    desk: Desk | None = None
     reviews: list[int] = field(default_factory=list)  # task rows just opened that may be passed over when nobody is there
 
     @property
@@ -62,7 +65,7 @@ class OpenCase:
 
     def move(self, now: datetime, *, acting: bool = False) -> Move:
         """A mover over a copy of the facts; `acting` when what it does will be written."""
-        return Move(self.definition, self.organisation, dict(self.facts), now, acting, accounts=self.accounts)
+        return Move(self.definition, self.organisation, dict(self.facts), now, acting, desk=self.desk)
 
     def waits(self) -> tuple[Wait, ...]:
         """What the case waits for."""

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 
-from engine import history, leaving, people, starts, stopped, tokens
-from engine.clock import JST, civil_day
+from engine import history, people, starts, stopped, tokens
+from engine.clock import JST
 from engine.definitions import Definition
 from engine.errors import CaseClosed, ClosingNotReady, NotStopped, ProcessNotFound, TriedMeanwhile
 from engine.model import Row, case_file, job, task
@@ -19,7 +18,7 @@ from engine.moves import Move, reason_of, recorded
 from engine.net import Node
 from engine.notices import Told
 from engine.review import ReviewVerbs
-from engine.store import Writer, next_number, timer_job, work_entry
+from engine.store import Writer, timer_job, work_entry
 from engine.tokens import ServiceFailed
 from engine.unit_of_work import changes
 from engine.views import SeatHeld
@@ -132,14 +131,11 @@ class SystemVerbs(ReviewVerbs):
             "owning_unit": unit,
             "reported_at": self._now.astimezone(JST).isoformat(timespec="seconds"),
         }
-        accounts = partial(leaving.accounts_in, self._connection, self.organisation, at=self._now)
-        move = Move(definition, self.organisation, facts, self._now, acting=True, accounts=accounts)
+        desk = self._desk(self.organisation)
+        move = Move(definition, self.organisation, facts, self._now, acting=True, desk=desk)
         read = answers(move)
         read.setdefault("known_at", self._now.astimezone(JST).isoformat(timespec="minutes"))
         step = move.begin(start, read)
-        today = civil_day(self._now)
-        numbering = self.organisation.rules.numbering_of(definition.net.properties.get("numbering", "general"), today)
-        sequence = next_number(self._connection, self.organisation_id, numbering.key, str(numbering.year(today)))
         data = {"facts": {name: [None, value] for name, value in move.facts.items()}, "name": definition.name, **told}
         entry = self._entry("case.started", start, data, held, clauses=recorded(start))
         entry.definition = definition.id
@@ -147,7 +143,7 @@ class SystemVerbs(ReviewVerbs):
             "organisation": self.organisation_id,
             "definition": definition.id,
             "process_id": definition.process_id,
-            "number": numbering.number(today, sequence),
+            "number": desk.number(definition.net.properties.get("numbering", "general")),
             "reporter": self.person,
             "reported_for": (held.principal or None) if held is not None else None,
         }

@@ -15,6 +15,7 @@ from itertools import chain, combinations
 from typing import Any
 
 from engine.decisions import Decision
+from engine.deploy_services import given_by
 from engine.expressions import HOST_FUNCTIONS, KNOWN_FUNCTIONS, compile_expression, syntax
 from engine.gate_check import LOCALS
 from engine.net import FieldSpec, Kind, Net, Node, listed
@@ -25,6 +26,8 @@ Raw = Mapping[str, Any]
 MAX_COMBINED = 5
 #: What a person could write where any text, day or unit does.
 TEXT, DAY, INSTANT = "（記入例）", "2026-11-20", "2026-11-20T09:00+09:00"
+#: An expression for what a service gives a fact.
+GIVEN = f'"{TEXT}"'
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?")
 _STRING = re.compile(r"\"([^\"]*)\"|'([^']*)'")
 
@@ -67,8 +70,9 @@ def expressions(net: Net, within: Collection[int]) -> Iterator[str]:
 
 
 def sets_of(node: Node) -> tuple[tuple[str, str], ...]:
-    """(fact, expression) of what passing a node makes so."""
-    return _sets(node.properties["sets"]) if "sets" in node.properties else ()
+    """(fact, expression) of what passing a node makes so; what a service gives a fact is some text."""
+    set_by = _sets(node.properties["sets"]) if "sets" in node.properties else ()
+    return (*((name, GIVEN) for name in given_by(node)), *set_by)
 
 
 @lru_cache(maxsize=4096)

@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = ROOT / "docs" / "rules"
 #: Modules whose rules refuse a diagram or table. What reads an office's folder reports under rules of its own (`tadachi organisation check`).
 MODULES = (
-    "xml_safety", "xml_schema", "parsing", "gate", "gate_check", "gate_elements", "gate_bundle", "gate_extensions", "gate_tables", "decisions", "deploy_check",
+    "xml_safety", "xml_schema", "parsing", "gate", "gate_check", "gate_elements", "gate_bundle", "gate_extensions", "gate_tables", "decisions", "deploy_check", "deploy_services",
     *(f"checker/{path.stem}" for path in sorted((ROOT / "engine" / "checker").glob("*.py"))),
 )  # fmt: skip
 
