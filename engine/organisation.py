@@ -404,6 +404,7 @@ def _check_rules(rules: Rules, roles: Mapping[str, Role], clauses: set[str], fin
     file = "rules.toml"
     named = [(duty.clause, (duty.clause, *duty.recorded_by)) for duty in rules.duties]
     named += [(clock.id, clock.clauses) for clock in rules.statutory]
+    named += [(ledger.id, ledger.clauses) for ledger in rules.ledgers]
     for element, ids in named:
         for clause in dict.fromkeys(ids):
             if clause not in clauses:
@@ -422,6 +423,7 @@ def _check_rules(rules: Rules, roles: Mapping[str, Role], clauses: set[str], fin
         *rules.deployers,
         *rules.personnel.roles,
         *rules.personnel.approvers,
+        *sorted({role for ledger in rules.ledgers for role in (*ledger.readers, *ledger.keepers)}),
     ):
         if role not in roles:
             findings.add("unknown-role", f"役「{role}」は organisation.toml にありません。", role, file)

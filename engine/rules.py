@@ -8,6 +8,7 @@ from datetime import date, time, timedelta
 
 from engine.deadlines import Calendar, ClockReading, StatutoryClock, Urgency, known_day
 from engine.errors import NotFound, SettingUnknown
+from engine.ledger_rules import Ledger, ledger_of
 from engine.limits import DEFAULT, Limits
 from engine.office_files import in_force
 from engine.quiet import Quiet
@@ -187,6 +188,7 @@ class Rules:
     properties: tuple[Property, ...] = ()
     notices: NoticeRules = NoticeRules()
     settings: tuple[Setting, ...] = ()
+    ledgers: tuple[Ledger, ...] = ()
 
     def urgency(self, word: str, on: date) -> Urgency:
         """What an urgency word means on a day; before the first row's day, what the first row says (only a set-back clock gets there)."""
@@ -256,6 +258,18 @@ class Rules:
         if found is None:
             raise NotFound(numbering=key, on=on)
         return found
+
+    def ledger(self, ledger_id: str, on: date) -> Ledger:
+        """A ledger as it stands on a day; raises NotFound."""
+        found = ledger_of(self.ledgers, ledger_id, on)
+        if found is None:
+            raise NotFound(ledger=ledger_id)
+        return found
+
+    @property
+    def ledger_ids(self) -> tuple[str, ...]:
+        """The ids of the ledgers, in the order of rules.toml."""
+        return tuple(dict.fromkeys(row.id for row in self.ledgers))
 
     def sees_every_case(self, on: date) -> frozenset[str]:
         """The roles with sight of every case on a day."""

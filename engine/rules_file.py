@@ -11,6 +11,7 @@ from pathlib import Path
 from engine.deadlines import OFFICE_HOURS, Calendar, ClosedDays, Condition, Rung, StatutoryClock, Urgency
 from engine.errors import ExpressionError, OrganisationBroken
 from engine.expressions import compile_expression, settings_of
+from engine.ledger_rules import read_ledger
 from engine.limits import Limits, lowered
 from engine.notice_texts import TEMPLATES
 from engine.office_files import Findings, Table, read_toml
@@ -70,12 +71,14 @@ def read_rules(path: Path, findings: Findings) -> Rules | None:
         properties=tuple(_read_property(table) for table in top.tables("property", required=False)),
         notices=_read_notices(top),
         settings=tuple(_read_setting(table) for table in top.tables("setting", required=False)),
+        ledgers=tuple(read_ledger(table) for table in top.tables("ledger", required=False)),
     )
     _check_settings(top, rules.settings)
     keys = [("urgency", row.id, row.valid_from) for row in rules.urgencies]
     keys += [("clock", row.id, row.valid_from) for row in rules.statutory]
     keys += [("numbering", row.key, row.valid_from) for row in rules.numbering]
     keys += [("setting", row.id, row.valid_from) for row in rules.settings]
+    keys += [("ledger", row.id, row.valid_from) for row in rules.ledgers]
     for kind, key, day in sorted({key for key in keys if keys.count(key) > 1}):
         findings.add("duplicate-id", f"[[{kind}]] に、同じ名前で同じ valid_from（{day}）の行が2つあります。", key, path.name)
     for element, text in [
