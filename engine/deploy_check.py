@@ -13,6 +13,7 @@ from engine.errors import ExpressionError, Finding
 from engine.expressions import compile_expression, settings_of
 from engine.gate_check import LOCALS
 from engine.gate_extensions import near
+from engine.ledger_check import check_ledger
 from engine.limits import DEFAULT
 from engine.net import Kind, Net, Node
 from engine.notice_texts import TEMPLATES
@@ -22,7 +23,7 @@ from engine.paper_templates import PAPER_IDS
 #: Facts the engine itself keeps; no form may declare them.
 ENGINE_FACTS = frozenset({"reporter", "reporting_unit", "reported_at"})
 #: Functions that service and send tasks may name (`engine.moves.SERVICES` has them).
-TOPICS = frozenset({"notify", "export_accounts", "revoke_accounts", "number"})
+TOPICS = frozenset({"notify", "export_accounts", "revoke_accounts", "number", "ledger"})
 URGENCIES = ("at_once", "promptly", "plain")
 #: Facts that every case has without a form asking for them, and names that stand only inside a repeated step.
 COMMON_FACTS = ENGINE_FACTS | {"known_at", "owning_unit", "loop_index"}
@@ -175,6 +176,8 @@ def _check_names(net: Net, node: Node, organisation: Organisation) -> Iterator[F
         yield Finding(
             "topic_unknown", f"機能「{node.topic}」は登録されていません（使えるもの：{'、'.join(sorted(TOPICS))}）。", node.id, node.source
         )
+    if node.topic == "ledger":
+        yield from check_ledger(node, organisation.rules.ledgers)
     if node.topic == "notify":
         groups = node.listed("to")
         if not groups:

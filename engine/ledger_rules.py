@@ -14,8 +14,10 @@ KINDS = ("text", "date", "datetime", "number", "choice", "unit", "yes_no")
 DAYS = ("date", "datetime")  # kinds that retention can be counted from
 #: Names that a column's expression may read beside the case's facts.
 CASE_NAMES = frozenset({"case_number", "case_id"})
+#: The state of an entry whose item the case no longer lists: it stays readable, and nothing more is expected of it.
+DROPPED = "抹消"
 MOST_COLUMNS = 40
-LONGEST_ID = 40
+LONGEST_ID = LONGEST_STATE = 40
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Ledger:
         retention_years: full fiscal years an entry is kept; 0 where no period is fixed.
         retention_from: the column with the day that the period follows.
         readers: roles that read every entry; everybody reads the entries of cases he sees.
-        keepers: roles that correct entries; they read every entry too.
+        keepers: roles that correct entries, each of the units it answers for.
         rows: a fact that is a list, one entry for each item; empty = one entry a case.
         key: the column an entry is known by: what `parent` of another names, and within `rows`, what tells items apart.
         group: the column whose equal values stand together.
@@ -149,11 +151,17 @@ def _wrong_with(ledger: Ledger) -> Iterator[str]:
             yield f"「closed_states」の「{state}」は「states」にありません。"
     if ledger.states and ledger.states[0] in ledger.closed_states:
         yield f"最初の状態「{ledger.states[0]}」は、終わった状態（closed_states）にできません。"
+    if any(not state.strip() or len(state) > LONGEST_STATE for state in ledger.states):
+        yield f"「states」の状態は1字から{LONGEST_STATE}字までです。"
+    if DROPPED in ledger.states:
+        yield f"状態「{DROPPED}」は、案件から外れた行に付くもので、「states」には書けません。"
     columns: Mapping[str, LedgerColumn] = {column.id: column for column in ledger.columns}
     for key in ("retention_from", "parent", "key", "group"):
         named = getattr(ledger, key)
         if named and named not in columns:
             yield f"「{key}」の列「{named}」がありません。"
+        elif named and key in ("parent", "key", "group") and columns[named].masked:
+            yield f"「{key}」の列「{named}」は、伏せる列（masked）にできません。"
     if bool(ledger.retention_years) != bool(ledger.retention_from):
         yield "「retention_years」と「retention_from」は両方書いてください（保存期間を定めないときは、両方書きません）。"
     counted = columns.get(ledger.retention_from)

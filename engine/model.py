@@ -640,6 +640,40 @@ case_link = Table(
     Column("kind", Words(20), primary_key=True),  # merged, related
 )
 
+# What stands in an office's ledgers (台帳): every revision of every entry; of each entry the newest counts, the others stay readable.
+ledger_entry = Table(
+    "ledger_entry",
+    metadata,
+    _id(),
+    Column("organisation", Words(32), nullable=False),
+    Column("ledger", Words(40), nullable=False),
+    Column("entry", Integer, nullable=False),  # its number within the ledger
+    Column("case_id", Id, ForeignKey("case_file.id"), nullable=False),
+    Column("item", Words(120), nullable=False),  # tells the entries of one case apart; empty when there is one
+    Column("revision", Integer, nullable=False),
+    Column("state", Words(40), nullable=False),
+    Column("closed", Boolean, nullable=False),
+    Column("content", Text, nullable=False),  # JSON {column: value}: what the entry says
+    Column("written", Text, nullable=False),  # JSON: what the process wrote; where the two differ, somebody has corrected it
+    Column("words", Text, nullable=False),  # what a search looks through
+    Column("masked_words", Text, nullable=False),  # the same of masked columns, for those who see the case
+    Column("grouped", Words(200), nullable=False),  # the words of the ledger's group column
+    Column("kept_until", Date),  # 保存期限, the last day; NULL = not known yet, or no period
+    Column("entered_at", Instant, nullable=False),  # the entry's first revision
+    Column("recorded_at", Instant, nullable=False),  # this one
+    Column("person", Words(64), nullable=False),
+    Column("seat", Words(160)),
+    Column("acted_for", Words(64)),  # the principal, when a deputy acted
+    Column("act", Words(40), nullable=False),  # history tag of the act that led to it
+    Column("node", Words(200)),  # the step of that act
+    Column("step", Words(200), nullable=False),
+    Column("reason", Text),  # of a correction
+    Column("digest", Words(64), nullable=False),  # of all the above; the case's record has it too
+    UniqueConstraint("organisation", "ledger", "entry", "revision"),
+    UniqueConstraint("case_id", "ledger", "item", "revision"),
+    Index("ix_ledger_entry_group", "organisation", "ledger", "grouped"),
+)
+
 worker_heartbeat = Table(
     "worker_heartbeat",
     metadata,
@@ -660,6 +694,6 @@ timed_start = Table(
 )
 
 #: Tables whose rows may never be changed or removed; migrations put triggers on them.
-APPEND_ONLY = ("history",)
+APPEND_ONLY = ("history", "ledger_entry")
 
 FAR_FUTURE = from_micros(253_402_214_400_000_000)  # 9999-12-31: "nothing is due", sorts last

@@ -18,6 +18,7 @@ from engine.definitions import Definition
 from engine.deploy_check import TOPICS
 from engine.errors import NoSeat, TadachiError
 from engine.expressions import compile_expression, instant
+from engine.ledger_values import Passed, items
 from engine.model import storable
 from engine.net import Kind, Net, Node
 from engine.organisation import Organisation
@@ -71,6 +72,7 @@ class Move:
     thrown: str | None = None
     desk: Desk | None = None  # the act's transaction, for the services it gets to
     revoked: list[str] = field(default_factory=list)  # people whose accounts end with this act
+    entered: list[Passed] = field(default_factory=list)  # what is to stand in ledgers after this act
 
     def evaluate(self, expression: str, local: Mapping[str, Any] | None = None) -> Any:
         """The value of an expression over the facts, the local names of a multi-instance laid over them."""
@@ -131,6 +133,7 @@ class Move:
         if node.topic and not self.acting and node.topic not in FORESEEN:
             raise NotForeseen
         before = dict(self.facts), dict(self.changed), list(self.told), list(self.revoked)
+        entered = len(self.entered)
         try:
             with self.desk.nested() if self.desk is not None and node.topic in WRITING else nullcontext():
                 self._work(node, local)
@@ -140,6 +143,7 @@ class Move:
         except Exception as error:
             reason = reason_of(error, (before[0], self.facts))
             self.facts, self.changed, self.told, self.revoked = before
+            del self.entered[entered:]
             self.failed.append(Failed(node, dict(local), reason))
             if self.acting:  # the frames, not the exception's own words: those may hold what the case does
                 log.error("the work of %s failed: %s\n%s", node.id, reason, "".join(traceback.format_tb(error.__traceback__)))
@@ -318,6 +322,15 @@ def _number(move: Move, node: Node, _local: Mapping[str, Any]) -> None:
     move.put({node.properties["fact"]: number})
 
 
+def _ledger(move: Move, node: Node, _local: Mapping[str, Any]) -> None:
+    """Service `ledger`: the case's entries in the ledger of property `ledger` are to say what the facts say now, in the state of `state`."""
+    ledger = move.organisation.rules.ledger(node.properties.get("ledger", ""), civil_day(move.now))
+    passed = Passed(ledger, node.properties.get("state", ledger.states[0]), node.id, dict(move.facts))
+    # Worked out here already, so that what cannot be is this task's failure; number and names are known when it is written.
+    items(ledger, {**passed.facts, "case_number": "", "case_id": 0}, move.functions, move.definition.net, lambda _ids: {})
+    move.entered.append(passed)
+
+
 #: Functions that service and send tasks may name as `camunda:topic`. They change facts by `move.put` alone, may be called again after a
 #: failure, and fail by raising: `BpmnError(code)` for what the diagram names, anything else for what it does not.
 SERVICES: dict[str, Callable[[Move, Node, Mapping[str, Any]], None]] = {
@@ -325,10 +338,11 @@ SERVICES: dict[str, Callable[[Move, Node, Mapping[str, Any]], None]] = {
     "export_accounts": _export_accounts,
     "revoke_accounts": _revoke_accounts,
     "number": _number,
+    "ledger": _ledger,
 }
 assert SERVICES.keys() == TOPICS, "the deployment check must know exactly these"
 #: Those of them that do nothing but put facts and announce: a preview does them too. Beyond any other it foresees nothing.
-FORESEEN = frozenset({"notify", "number"})
+FORESEEN = frozenset({"notify", "number", "ledger"})
 #: Those that write more than facts and announcements: what one of them wrote is undone when it fails.
 WRITING = frozenset({"number"})
 #: What stands in a preview for a number that only the act gives.

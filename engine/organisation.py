@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 
@@ -97,6 +98,11 @@ class Organisation:
     notice_texts: Mapping[str, MailText] = field(default_factory=dict)  # the office's own words for mails, by template
     amendments: str = ""  # JSON of the orders laid over the folder; part of what a proof depends on
     _answered: dict[date, dict[str, tuple[str, ...]]] = field(default_factory=dict, compare=False, repr=False)
+
+    @cached_property
+    def unit_names(self) -> Mapping[str, str]:
+        """Unit id -> name, of units that are gone too."""
+        return {unit.id: unit.name for unit in self.units.values()}
 
     def clause(self, clause_id: str, on: date) -> Clause | None:
         """The row of a clause in force on a day."""

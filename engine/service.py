@@ -23,6 +23,7 @@ from engine import (
     inbox,
     inspection,
     jobs,
+    ledger_book,
     notices,
     paper_templates,
     papers,
@@ -669,7 +670,7 @@ class Engine:
     def verify_history(self) -> tuple[history.Fault, ...]:
         """Every place where the record does not hold."""
         with self.reading() as connection:
-            return tuple(history.verify(connection))
+            return (*history.verify(connection), *ledger_book.verify(connection))
 
     def migrate(self) -> None:
         """Bring the database to the schema this version needs."""

@@ -79,10 +79,10 @@ def _taken(connection: Any) -> bool:
         connection.execute(f"PRAGMA busy_timeout={BUSY}000")
 
 
-def append_only_triggers(dialect: str) -> list[str]:
-    """SQL statements that make the history tables refuse UPDATE and DELETE."""
+def append_only_triggers(dialect: str, *tables: str) -> list[str]:
+    """SQL statements that make tables refuse UPDATE and DELETE; a migration names those it has just created."""
     statements: list[str] = []
-    for table in APPEND_ONLY:
+    for table in tables:
         if dialect == "sqlite":
             statements += [
                 f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
@@ -101,5 +101,5 @@ def create_all(engine: sa.Engine) -> None:
     """Create the schema directly; only tests do this, to compare with what the migrations build."""
     with engine.begin() as connection:
         metadata.create_all(connection)
-        for statement in append_only_triggers(engine.dialect.name):
+        for statement in append_only_triggers(engine.dialect.name, *APPEND_ONLY):
             connection.exec_driver_sql(statement)

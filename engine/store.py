@@ -6,12 +6,13 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from engine import bars, history, leaving, notices, people, stopped
+from engine import bars, history, leaving, ledger_book, notices, people, stopped
 from engine.clock import civil_day, start_of_day, to_micros
 from engine.deadlines import ClockReading
 from engine.definitions import Definition
@@ -172,6 +173,8 @@ class Writer:
         ended = marking.ended if not after else None
         jobs: list[dict[str, Any]] = []
         dropped: list[str] = []
+        if move.entered:
+            case.entries += ledger_book.enter(self._connection, case, move, self._now, self._actor, partial(self._next, case))
         if closed:
             dropped += self._close(case, closed)
         if move.failed:
@@ -285,6 +288,9 @@ class Writer:
                     )
                 )  # fmt: skip
         return jobs
+
+    def _next(self, case: OpenCase, series: str) -> int:
+        return next_number(self._connection, case.row["organisation"], series, "")
 
     def _halt(self, case: OpenCase, move: Move, opened: tuple[Wait, ...]) -> None:
         """Record the work that failed; unless the diagram draws a path for that, it is due work from now on."""

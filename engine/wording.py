@@ -34,6 +34,10 @@ EVENTS: Mapping[str, str] = {
     "service.cancelled": "止まっていた自動処理「{name}」は不要になりました",
     "note.added": "メモを追加しました",
     "attachment.added": "「{name}」を添付しました",
+    "ledger.entered": "{name}に登載しました（第{entry}号、{state}）",
+    "ledger.changed": "{name}の第{entry}号を更新しました（{state}）",
+    "ledger.corrected": "{name}の第{entry}号を訂正しました",
+    "ledger.exported": "{name}を{format}に書き出しました（{rows}件）",
     "clock.started": "法令上の期限「{name}」が始まりました（{due_on}まで）",
     "clock.changed": "法令上の期限「{name}」が{due_on}に変わりました",
     "clock.met": "法令上の期限「{name}」の義務を果たしました",
@@ -85,6 +89,7 @@ VERBS: Mapping[str, str] = {
     "confirm": "確認",
     "recall": "取りやめ",
     "retry": "再実行",
+    "correct_entry": "台帳の訂正",
 }
 
 

@@ -144,6 +144,69 @@ docx = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 xlsx = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 """
 
+LEDGERS = """
+[[ledger]]
+id = "loans"
+name = "貸出台帳"
+basis = "試験規程第1条"
+clauses = ["C-1"]
+valid_from = 2022-04-01
+states = ["貸出中", "返却済"]
+closed_states = ["返却済"]
+retention_years = 5
+retention_from = "lent_on"
+readers = ["audit_officer", "general_protection_manager"]
+keepers = ["protection_manager"]
+column = [
+  { id = "case", name = "案件", kind = "text", value = "case_number" },
+  { id = "medium", name = "媒体", kind = "text", value = "medium" },
+  { id = "sort", name = "種類", kind = "choice", value = "sort" },
+  { id = "lent_on", name = "貸出日", kind = "date", value = "lent_on" },
+  { id = "due_at", name = "期限", kind = "datetime", value = "due_at" },
+  { id = "amount", name = "数量", kind = "number", value = "amount" },
+  { id = "unit", name = "課", kind = "unit", value = "owning_unit" },
+  { id = "back", name = "返却", kind = "yes_no", value = "back" },
+  { id = "borrower", name = "借りた人", kind = "text", value = "borrower", masked = true },
+]
+
+[[ledger]]
+id = "pieces"
+name = "品目の台帳"
+basis = "試験規程第2条"
+clauses = ["C-2"]
+valid_from = 2022-04-01
+states = ["貸出中", "返却済"]
+closed_states = ["返却済"]
+readers = ["audit_officer"]
+rows = "pieces"
+key = "label"
+column = [
+  { id = "label", name = "品名", kind = "text", value = "label" },
+  { id = "count", name = "数", kind = "number", value = "count" },
+  { id = "medium", name = "媒体", kind = "text", value = "medium" },
+]
+
+[[ledger]]
+id = "tiers"
+name = "段の登録簿"
+basis = "試験規程第3条"
+clauses = ["C-3"]
+valid_from = 2022-04-01
+states = ["有効", "終了"]
+closed_states = ["終了"]
+readers = ["audit_officer"]
+keepers = ["audit_officer"]
+parent = "parent_no"
+key = "own_no"
+group = "contract"
+column = [
+  { id = "contract", name = "契約", kind = "text", value = "contract" },
+  { id = "own_no", name = "番号", kind = "text", value = "own_no" },
+  { id = "parent_no", name = "上位の番号", kind = "text", value = "parent_no" },
+  { id = "medium", name = "相手", kind = "text", value = "medium" },
+]
+"""
+
 CLAUSES = """clause_id,citation,actor,trigger,action,addressee,urgency,condition,record,plain,valid_from
 C-1,試験規程 第1条,職員,知った時,知らせる,保護管理者,直ちに,―,記録,知らせてください。,2022-04-01
 C-2,試験規程 第2条,保護管理者,知らされた時,調べる,―,速やかに,―,記録,調べてください。,2022-04-01
@@ -313,6 +376,34 @@ DIAGRAMS: dict[str, tuple[str, ...]] = {
         action("stop", "中止", "general_protection_manager@organisation", interrupting=True),
         flows("begin > prepare > finish > sure > closed", "sure > check : really == false", "check > finish", "due_now > warn > warned"),
     ),
+    "lend": (
+        said(withdraw="until_end", numbering="general"),
+        start(
+            "apply",
+            said(
+                SUMMARY, UNIT, AMOUNT, field("medium", "媒体", "string"), field("sort", "種類", "enum", "usb=USBメモリ", "paper=紙"),
+                field("lent_on", "貸出日", "date"), field("due_at", "期限", "datetime"), field("borrower", "借りた人", "people"),
+                field("contract", "契約", "string"), field("own_no", "番号", "string"), field("parent_no", "上位の番号", "string"),
+                field("pieces", "品目", "rows", "label=品名", "count=数"),
+            ),
+            name="申請",
+        ),
+        element("serviceTask", "enter", said(ledger="loans", state="貸出中"), name="台帳への登載", camunda_topic="ledger"),
+        element("serviceTask", "enter_pieces", said(ledger="pieces", state="貸出中"), name="品目の登載", camunda_topic="ledger"),
+        element("serviceTask", "enter_tier", said(ledger="tiers", state="有効"), name="登録", camunda_topic="ledger"),
+        step(
+            "give_back", "返却の確認", "protection_manager@owning_unit", AMOUNT, field("back", "返却", "boolean"), field("medium", "媒体", "string"),
+            field("lent_on", "貸出日", "date"), field("pieces", "品目", "rows", "label=品名", "count=数"), UNIT,
+        ),
+        exclusive("is_back", default="is_back_enter"),
+        element("serviceTask", "close", said(ledger="loans", state="返却済"), name="台帳の締め", camunda_topic="ledger"),
+        element("serviceTask", "close_pieces", said(ledger="pieces", state="返却済"), name="品目の締め", camunda_topic="ledger"),
+        end("returned", name="返却済み"),
+        flows(
+            "apply > enter > enter_pieces > enter_tier > give_back > is_back > enter", "is_back > close : back == true",
+            "close > close_pieces > returned",
+        ),
+    ),
 }  # fmt: skip
 MESSAGES = "".join(f'<bpmn:message id="m_{name}" name="{name}"/>' for name in ("amend", "transfer", "hidden", "merged"))
 
@@ -323,7 +414,7 @@ def write_offices(folder: Path) -> Path:
         place = folder / office
         place.mkdir(parents=True)
         (place / "organisation.toml").write_text(ORGANISATION.format(id=office, name=name), "utf-8")
-        (place / "rules.toml").write_text(RULES.replace("office_clock", f"{office}_clock"), "utf-8")
+        (place / "rules.toml").write_text(RULES.replace("office_clock", f"{office}_clock") + LEDGERS, "utf-8")
         (place / "clauses.csv").write_text(CLAUSES, "utf-8")
         for stem, parts in DIAGRAMS.items():
             (place / f"{stem}.bpmn").write_bytes(diagram(*parts, id=f"{office}_{stem}", head=MESSAGES))

@@ -324,7 +324,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["task_id"], ["task.id"], name=op.f("fk_task_read_task_id")),
         sa.PrimaryKeyConstraint("task_id", "person", name=op.f("pk_task_read")),
     )
-    for statement in append_only_triggers(op.get_bind().dialect.name):
+    for statement in append_only_triggers(op.get_bind().dialect.name, "history"):
         op.execute(statement)
 
 

@@ -41,13 +41,13 @@ group = "unit"
   name = "親の鍵"
   kind = "text"
   value = "above"
-  masked = true
 
   [[ledger.column]]
   id = "lent_on"
   name = "貸出日"
   kind = "date"
   value = "lent_on"
+  masked = true
 
   [[ledger.column]]
   id = "unit"
@@ -76,8 +76,8 @@ def test_a_ledger_is_read_with_its_columns(tmp_path: Path) -> None:
     assert (ledger.retention_years, ledger.retention_from, ledger.rows, ledger.is_tree) == (5, "lent_on", "keys", True)
     assert [(column.id, column.kind, column.masked) for column in ledger.columns] == [
         ("label", "text", False),
-        ("above", "text", True),
-        ("lent_on", "date", False),
+        ("above", "text", False),
+        ("lent_on", "date", True),
         ("unit", "unit", False),
     ]
 
@@ -113,6 +113,9 @@ def test_a_ledger_that_changes_is_a_further_row(tmp_path: Path) -> None:
         ('key = "label"', "", "ledger", "key"),
         ('group = "unit"', 'group = "contract"', "ledger", "contract"),
         ('  id = "above"', '  id = "label"', "duplicate-id", "label"),
+        ('group = "unit"', 'group = "lent_on"', "ledger", "伏せる列"),
+        ('"紛失"]\nclosed', '"抹消"]\nclosed', "ledger", "抹消"),
+        ('"紛失"]\nclosed', '"' + "あ" * 41 + '"]\nclosed', "ledger", "40字"),
         ('rows = "keys"', 'rows = "the keys"', "bad-id", "the keys"),
         ('id = "keys"', 'id = "' + "k" * 41 + '"', "bad-id", "40字"),
         (LEDGER, LEDGER + LEDGER, "duplicate-id", "2022-04-01"),

@@ -31,6 +31,7 @@ PAGES = ROOT / "docs" / "rules"
 #: Modules whose rules refuse a diagram or table. What reads an office's folder reports under rules of its own (`tadachi organisation check`).
 MODULES = (
     "xml_safety", "xml_schema", "parsing", "gate", "gate_check", "gate_elements", "gate_bundle", "gate_extensions", "gate_tables", "decisions", "deploy_check", "deploy_services",
+    "ledger_check",
     *(f"checker/{path.stem}" for path in sorted((ROOT / "engine" / "checker").glob("*.py"))),
 )  # fmt: skip
 
