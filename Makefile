@@ -32,7 +32,7 @@ $(BUILT): $(FRONTEND_SOURCES) | $(INSTALLED)
 	@sh $(FRONTEND)/build.sh $(BIN)/python
 	@touch $@
 
-run: setup  ## start Tadachi with the demonstration office, web and worker in one process
+run: setup  ## start Tadachi with the demonstration office, web and worker side by side
 	@$(BIN)/tadachi run --demo
 
 demo-reset: setup  ## put the demonstration back to its first state
