@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,6 +17,8 @@ from engine import (
     foresight,
     forms,
     hops,
+    linked,
+    linked_list,
     lookup,
     obligations,
     paper_templates,
@@ -158,6 +160,7 @@ class CaseReader:
             referrals=self.referrals(case_id),
             hops=hops.of_case(self._connection, case, self._organisation, self._viewer.at),
             stopped=stopped.of_case(self._connection, case_id),
+            linked=linked_list.shown(self._connection, self._viewer, case_id),
         )
 
     def facts(self, case: OpenCase) -> tuple[FactShown, ...]:
@@ -341,10 +344,11 @@ class CaseReader:
         return (("", case.definition.name), *((node.id, node.name) for node in case.definition.net.nodes if node.called))
 
     def _links(self, case_id: int) -> tuple[CaseHead, ...]:
+        merged = case_link.c.kind != linked.KIND
         ids = self._connection.scalars(
             sa.select(case_link.c.other_id)
-            .where(case_link.c.case_id == case_id)
-            .union(sa.select(case_link.c.case_id).where(case_link.c.other_id == case_id))
+            .where(case_link.c.case_id == case_id, merged)
+            .union(sa.select(case_link.c.case_id).where(case_link.c.other_id == case_id, merged))
         ).all()
         if not ids:
             return ()
@@ -595,7 +599,9 @@ class CaseReader:
         )
 
     def _foresee(self, case: OpenCase, wait: Wait, answers: Mapping[str, Any]) -> tuple[Consequence, ...]:
-        return foresight.consequences(case, self._viewer.at, wait, answers, self._holders)
+        return foresight.consequences(
+            case, self._viewer.at, wait, answers, self._holders, partial(linked_list.procedure_name, self._connection, self._viewer)
+        )
 
     def preview(self, task_id: int, answers: Mapping[str, Any]) -> tuple[Consequence, ...]:
         """What completing a task with these answers would open; nothing is stored."""

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from engine import parsing
 from engine.decisions import Decision
 from engine.deploy_check import check
+from engine.deploy_services import Neighbours
 from engine.errors import DefinitionRefused, Finding, ProcessNotFound
 from engine.limits import DEFAULT, Limits
 from engine.model import definition
@@ -154,8 +155,31 @@ def examine_bundle(
     net, found = parsing.examine(files, process_id, None, limits)
     findings += found
     if net is not None and decisions is not None:  # else what is named may stand in what cannot be read
-        findings += check(net, decisions, organisation) if organisation is not None else _tables_missing(net, decisions)
+        findings += (
+            check(net, decisions, organisation, neighbours(organisation)) if organisation is not None else _tables_missing(net, decisions)
+        )
     return net, decisions or {}, tuple(dict.fromkeys(findings))
+
+
+def neighbours(organisation: Organisation) -> Neighbours:
+    """The procedures in an office's folder, for what one of its diagrams says of another; read when first asked for."""
+    nets: dict[str, Net | None] = {}
+    found: Bundles | None = None
+
+    def net_of(process_id: str) -> Net | None:
+        nonlocal found
+        if process_id not in nets:
+            if found is None:
+                try:
+                    found = bundles(organisation.folder, organisation.folder.parent / "common")
+                except DefinitionRefused:  # told at the file that cannot be read
+                    return None
+            if process_id not in found:
+                raise ProcessNotFound(process=process_id)
+            nets[process_id] = parsing.examine(found[process_id][1], process_id, None, organisation.rules.limits)[0]
+        return nets[process_id]
+
+    return net_of
 
 
 def _tables_missing(net: Net, decisions: Mapping[str, Decision]) -> Iterable[Finding]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from engine.decisions import INPUT, Decision, read_cell
-from engine.deploy_services import check_service, given_by
+from engine.deploy_services import LINKED_CASES, Neighbours, check_service, given_by
 from engine.errors import ExpressionError, Finding
 from engine.expressions import compile_expression, settings_of
 from engine.gate_check import LOCALS
@@ -23,18 +23,24 @@ from engine.paper_templates import PAPER_IDS
 #: Facts the engine itself keeps; no form may declare them.
 ENGINE_FACTS = frozenset({"reporter", "reporting_unit", "reported_at"})
 #: Functions that service and send tasks may name (`engine.moves.SERVICES` has them).
-TOPICS = frozenset({"notify", "export_accounts", "revoke_accounts", "number", "ledger"})
+TOPICS = frozenset({"notify", "export_accounts", "revoke_accounts", "number", "ledger", "start_case"})
 URGENCIES = ("at_once", "promptly", "plain")
 #: Facts that every case has without a form asking for them, and names that stand only inside a repeated step.
 COMMON_FACTS = ENGINE_FACTS | {"known_at", "owning_unit", "loop_index"}
 
 
-def check(net: Net, decisions: Mapping[str, Decision], organisation: Organisation) -> Iterator[Finding]:
-    """Everything that a diagram names and its office does not have, or may not be said so; no more findings than a person can read."""
-    yield from islice(_check(net, decisions, organisation), DEFAULT.findings)
+def check(
+    net: Net, decisions: Mapping[str, Decision], organisation: Organisation, neighbours: Neighbours | None = None
+) -> Iterator[Finding]:
+    """Everything that a diagram names and its office does not have, or may not be said so; no more findings than a person can read.
+
+    Args:
+        neighbours: the office's other procedures, for those that this one begins cases of.
+    """
+    yield from islice(_check(net, decisions, organisation, neighbours), DEFAULT.findings)
 
 
-def _check(net: Net, decisions: Mapping[str, Decision], organisation: Organisation) -> Iterator[Finding]:
+def _check(net: Net, decisions: Mapping[str, Decision], organisation: Organisation, neighbours: Neighbours | None) -> Iterator[Finding]:
     """What a diagram names must exist in the office: roles, units, clauses, tables, clocks; and no form may write what the engine derives."""
     derived = {name for key in organisation.rules.derived if key in decisions for name in decisions[key].outputs} | ENGINE_FACTS
     clocks = set(organisation.rules.clock_ids)
@@ -64,16 +70,17 @@ def _check(net: Net, decisions: Mapping[str, Decision], organisation: Organisati
                 "paper_unknown", f"書面「{node.properties['paper']}」はありません（{'、'.join(PAPER_IDS)}）。", node.id, node.source
             )
         yield from _check_names(net, node, organisation)
+        yield from check_service(node, organisation, neighbours)
         yield from _check_passed_over(node)
         for field in node.form:
-            if field.id in derived:
+            if field.id in derived or field.id == LINKED_CASES:
                 yield Finding(
                     "derived_fact", f"「{field.id}」はエンジンか決定表が決める値なので、入力項目にできません。", node.id, node.source
                 )
         for name in _set_by(node):
             if name in derived:
                 yield Finding(
-                    "derived_fact", f"「{name}」はエンジンか決定表が決める値なので、sets では変えられません。", node.id, node.source
+                    "derived_fact", f"「{name}」はエンジンか決定表が決める値なので、sets や機能では変えられません。", node.id, node.source
                 )
 
 
@@ -112,7 +119,7 @@ def _unknown(rule: str, message: str, name: str, names: Collection[str], node: N
 
 def _set_by(node: Node) -> list[str]:
     """Facts that passing a node sets."""
-    return [*(part.partition("=")[0].strip() for part in node.listed("sets")), *given_by(node)]
+    return [*(part.partition("=")[0].strip() for part in node.listed("sets")), *(name for name, _ in given_by(node))]
 
 
 def _check_person(node: Node) -> Iterator[Finding]:
@@ -187,7 +194,6 @@ def _check_names(net: Net, node: Node, organisation: Organisation) -> Iterator[F
         template = node.properties.get("template", "step_told")
         if template not in TEMPLATES:
             yield _unknown("template_unknown", f"通知の文面「{template}」はありません", template, TEMPLATES, node)
-    yield from check_service(node, organisation)
 
 
 def _check_group(node: Node, group: str, organisation: Organisation) -> Iterator[Finding]:
@@ -338,7 +344,7 @@ def _expressions(net: Net, node: Node) -> Iterator[_Source]:
     for name in ("offered_when", "suggestion", "passed_over_when"):
         if node.properties.get(name):
             yield _Source(name, node.properties[name])
-    for name in ("sets", "passed_over"):
+    for name in ("sets", "passed_over", "passes"):
         for part in node.listed(name):
             if "=" in part:
                 yield _Source(name, part.partition("=")[2].strip())

@@ -36,12 +36,14 @@ class Desk:
 
     Attributes:
         begin: begins another case in the name of who acts, and writes it.
+        begun: whether the case at hand is itself being begun by another.
     """
 
     connection: sa.Connection
     organisation: Organisation
     now: datetime
     begin: Begin
+    begun: bool = False
 
     def nested(self) -> AbstractContextManager[Any]:
         """What one service writes within this stays all together, or not at all."""

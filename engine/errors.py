@@ -391,6 +391,12 @@ class SettingUnknown(DiagramFault):
     message = "設定「{setting}」は rules.toml の [[setting]] にありません。"
 
 
+class EndlessChain(DiagramFault):
+    """A case begins a case that begins a case, and so on: two procedures begin each other."""
+
+    message = "案件が案件を始める連鎖が{limit}件を超えます。"
+
+
 class UnknownFormat(TadachiError):
     """A stored marking of a newer version of the engine."""
 

@@ -14,14 +14,20 @@ from engine.tokens import Marking, Wait, waiting
 from engine.views import Consequence
 
 Holders = Callable[[set[str]], tuple[Holder, ...]]
+#: The name of a procedure by its id.
+Names = Callable[[str], str]
 
 
-def consequences(case: OpenCase, now: Any, wait: Wait, answers: Mapping[str, Any], holders: Holders) -> tuple[Consequence, ...]:
-    """The steps that open, with whom and by when, if `wait` were completed with these answers; () when it cannot be foreseen."""
+def consequences(
+    case: OpenCase, now: Any, wait: Wait, answers: Mapping[str, Any], holders: Holders, names: Names = str
+) -> tuple[Consequence, ...]:
+    """The steps that open, with whom and by when, if `wait` were completed with these answers, and other cases that would begin; () when it
+    cannot be foreseen."""
     move = case.move(now)
     try:
         step = move.complete(case.marking, wait, answers)
-        return opened(case, move, step.marking, holders)
+        begun = tuple(Consequence(f"案件「{names(process)}」を始めます", "", (), None) for process in dict.fromkeys(move.foreseen))
+        return begun + opened(case, move, step.marking, holders)
     except TadachiError:
         return ()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ from sqlalchemy.pool import StaticPool
 
 from engine import jobs, model, people, preferences
 from engine.clock import SetClock
+from engine.definitions import Definitions
+from engine.errors import ProcessNotFound
 from engine.notice_texts import TEMPLATES
 from engine.notices import KIND, KeptSender
 from engine.rules import Rules
@@ -43,7 +46,7 @@ def if_nobody_acts(engine: Engine, case_id: int, days: int) -> tuple[Foretold, .
     database = sa.create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
     try:
         with engine.reading() as connection:
-            seen = _copied(connection, database, case_id)
+            seen = _copied(connection, database, case_id, engine.definitions, now)
         apart = copy.copy(engine)  # the same offices, diagrams and code; only clock, mail and database are its own
         apart.clock = clock = SetClock(now)
         apart.sender = KeptSender()
@@ -56,14 +59,31 @@ def if_nobody_acts(engine: Engine, case_id: int, days: int) -> tuple[Foretold, .
         database.dispose()
 
 
-def _copied(connection: sa.Connection, database: sa.Engine, case_id: int) -> int:
+def _definitions(connection: sa.Connection, definitions: Definitions, case: Mapping[str, Any], at: datetime) -> set[int]:
+    """The version that the case runs by, and those of every case that it may begin."""
+    found = {case["definition"]}
+    todo = [definitions.get(connection, case["definition"])]
+    while todo:
+        for node in todo.pop().net.nodes:
+            if node.topic == "start_case":
+                with suppress(ProcessNotFound):
+                    other = definitions.in_force(connection, case["organisation"], node.properties.get("process", "").strip(), at)
+                    if other.id not in found:
+                        found.add(other.id)
+                        todo.append(other)
+    return found
+
+
+def _copied(connection: sa.Connection, database: sa.Engine, case_id: int, definitions: Definitions, at: datetime) -> int:
     """Copy what the case's future depends on; returns the last notice there is."""
     model.metadata.create_all(database)
     case = connection.execute(sa.select(model.case_file).where(model.case_file.c.id == case_id)).mappings().one()
     office = case["organisation"]
     with database.begin() as into:
-        definition = sa.select(model.definition).where(model.definition.c.id == case["definition"])
+        definition = sa.select(model.definition).where(model.definition.c.id.in_(_definitions(connection, definitions, dict(case), at)))
         _fill(into, model.definition, connection.execute(definition).mappings())
+        counters = sa.select(model.counter).where(model.counter.c.organisation == office)
+        _fill(into, model.counter, connection.execute(counters).mappings())
         for table in _OF_OFFICE:
             _fill(into, table, connection.execute(sa.select(table).where(table.c.organisation == office)).mappings())
         ours = sa.select(model.person.c.id).where(model.person.c.organisation == office)
@@ -106,7 +126,7 @@ def _told(connection: sa.Connection, engine: Engine, case_id: int, after: int) -
         sa.select(notice, person.c.email, task.c.urgency, task.c.statutory)
         .join(person, person.c.id == notice.c.person)
         .outerjoin(task, task.c.id == notice.c.task_id)
-        .where(notice.c.case_id == case_id, notice.c.id > after)
+        .where(notice.c.id > after)
         .order_by(notice.c.created_at, notice.c.id)
     ).mappings().all()  # fmt: skip
     names = people.names(connection, [row["person"] for row in rows])
@@ -119,7 +139,7 @@ def _told(connection: sa.Connection, engine: Engine, case_id: int, after: int) -
         yield Foretold(
             at,
             TEMPLATES[template][0],
-            step,
+            step if group[0]["case_id"] == case_id else f"{step}（この案件から始まる案件）",
             who,
             any(_is_mailed(row, chosen, engine.organisations[row["organisation"]].rules) for row in group),
         )

@@ -453,13 +453,20 @@ def _as_instant(value: Any) -> datetime | None:
     return instant if instant.tzinfo else instant.replace(tzinfo=JST)
 
 
-def read_values(fields: Iterable[FieldSpec], raw: Mapping[str, Any], *, now: datetime, units: Mapping[str, str]) -> dict[str, Any]:
+def read_values(
+    fields: Iterable[FieldSpec],
+    raw: Mapping[str, Any],
+    *,
+    now: datetime,
+    units: Mapping[str, str],
+    people: FindPeople = lambda _: (),
+) -> dict[str, Any]:
     """Values in their fields' types, without asking what is required or shown; raises FormInvalid."""
     answers: dict[str, Any] = {}
     wrong: dict[str, str] = {}
     for spec in fields:
         try:
-            answers[spec.id] = _value(spec, raw.get(spec.id), now, units)
+            answers[spec.id] = _value(spec, raw.get(spec.id), now, units, people)
         except _Bad as bad:
             wrong[spec.id] = f"「{spec.id}（{spec.label}）」{bad}"
     if wrong:

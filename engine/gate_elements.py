@@ -66,7 +66,7 @@ class ElementCheck(Check):
                 self.condition(value, element, name)
             elif name == "suggestion" and value:
                 self.expression(value, element, name)
-            elif name == "sets" or (name == "passed_over" and value != "none"):
+            elif name in ("sets", "passes") or (name == "passed_over" and value != "none"):
                 for part in listed(value):
                     fact, separator, source = part.partition("=")
                     if not separator or not usable(fact.strip()):

@@ -114,7 +114,7 @@ _ACTION = frozenset(
         "not_same_person_as",
     }
 )
-_WORK = frozenset({"clause", "records", "sets", "to", "template", "numbering", "fact", "ledger", "state"})
+_WORK = frozenset({"clause", "records", "sets", "to", "template", "numbering", "fact", "ledger", "state", "process", "passes", "link"})
 #: Properties that are read, by the element that carries them.
 PROPERTIES: Mapping[str, frozenset[str]] = {
     "process": frozenset({"withdraw", "numbering"}),

@@ -637,7 +637,9 @@ case_link = Table(
     metadata,
     Column("case_id", Id, ForeignKey("case_file.id"), primary_key=True),
     Column("other_id", Id, ForeignKey("case_file.id"), primary_key=True),
-    Column("kind", Words(20), primary_key=True),  # merged, related
+    Column("kind", Words(20), primary_key=True),  # merged; started: the first case has begun the other
+    Column("label", Words(200)),  # what the diagram calls the link
+    Index("ix_case_link_other_id", "other_id"),
 )
 
 # What stands in an office's ledgers (台帳): every revision of every entry; of each entry the newest counts, the others stay readable.

@@ -16,7 +16,8 @@ from engine.clock import civil_day
 from engine.deadlines import known_day
 from engine.definitions import Definition
 from engine.deploy_check import TOPICS
-from engine.errors import NoSeat, TadachiError
+from engine.deploy_services import LINKED_CASES, assignments
+from engine.errors import EndlessChain, NoSeat, TadachiError
 from engine.expressions import compile_expression, instant
 from engine.ledger_values import Passed, items
 from engine.model import storable
@@ -25,7 +26,7 @@ from engine.organisation import Organisation
 from engine.tokens import BpmnError, Marking, NotForeseen, ServiceFailed, Step, Wait
 
 if TYPE_CHECKING:
-    from engine.desk import Desk
+    from engine.desk import Begun, Desk
 
 log = logging.getLogger(__name__)
 REASON_LENGTH = 200
@@ -48,6 +49,15 @@ class Announced:
     name: str
     seats: tuple[str, ...]
     template: str
+
+
+@dataclass(frozen=True)
+class Linked:
+    """A case that a service of the diagram has begun, and what the diagram calls the link."""
+
+    node: Node
+    begun: Begun
+    label: str
 
 
 @dataclass
@@ -73,6 +83,8 @@ class Move:
     desk: Desk | None = None  # the act's transaction, for the services it gets to
     revoked: list[str] = field(default_factory=list)  # people whose accounts end with this act
     entered: list[Passed] = field(default_factory=list)  # what is to stand in ledgers after this act
+    linked: list[Linked] = field(default_factory=list)  # cases that this act has begun
+    foreseen: list[str] = field(default_factory=list)  # procedures of which a preview foresees that a case begins
 
     def evaluate(self, expression: str, local: Mapping[str, Any] | None = None) -> Any:
         """The value of an expression over the facts, the local names of a multi-instance laid over them."""
@@ -133,7 +145,7 @@ class Move:
         if node.topic and not self.acting and node.topic not in FORESEEN:
             raise NotForeseen
         before = dict(self.facts), dict(self.changed), list(self.told), list(self.revoked)
-        entered = len(self.entered)
+        done = len(self.entered), len(self.linked), len(self.foreseen)
         try:
             with self.desk.nested() if self.desk is not None and node.topic in WRITING else nullcontext():
                 self._work(node, local)
@@ -141,9 +153,11 @@ class Move:
             self.thrown = error.code
             raise
         except Exception as error:
+            if isinstance(error, EndlessChain) and self.desk is not None and self.desk.begun:
+                raise  # the failure of the case that began it all: else every further try would add to the chain
             reason = reason_of(error, (before[0], self.facts))
             self.facts, self.changed, self.told, self.revoked = before
-            del self.entered[entered:]
+            del self.entered[done[0] :], self.linked[done[1] :], self.foreseen[done[2] :]
             self.failed.append(Failed(node, dict(local), reason))
             if self.acting:  # the frames, not the exception's own words: those may hold what the case does
                 log.error("the work of %s failed: %s\n%s", node.id, reason, "".join(traceback.format_tb(error.__traceback__)))
@@ -187,10 +201,9 @@ class Move:
     def _sets(self, node: Node, local: Mapping[str, Any], key: str = "sets") -> None:
         """The node's `sets` property: facts that passing it makes true."""
         changes: dict[str, Any] = {}
-        for part in node.listed(key):
-            name, _, expression = part.partition("=")
-            value = self.evaluate(expression.strip(), local)
-            changes[name.strip()] = value.isoformat() if isinstance(value, (datetime, date)) else value
+        for name, expression in assignments(node, key):
+            value = self.evaluate(expression, local)
+            changes[name] = value.isoformat() if isinstance(value, (datetime, date)) else value
         self.put(changes)
 
     def failure(self, wait: Wait) -> Failed | None:
@@ -331,6 +344,22 @@ def _ledger(move: Move, node: Node, _local: Mapping[str, Any]) -> None:
     move.entered.append(passed)
 
 
+def _start_case(move: Move, node: Node, local: Mapping[str, Any]) -> None:
+    """Service `start_case`: begins a case of the procedure in property `process`, in the name of who acts; `passes` says its first facts.
+
+    The case stands when the service is done, so that whatever keeps it from beginning is a failure of this service.
+    """
+    process, number = node.properties.get("process", "").strip(), NOT_YET
+    passes = {name: move.evaluate(text, local) for name, text in assignments(node, "passes")}
+    if move.acting:
+        begun = move.at_desk.begin(process, passes, str(move.facts["owning_unit"]))
+        move.linked.append(Linked(node, begun, node.properties.get("link", "")))
+        number = begun.number
+    else:
+        move.foreseen.append(process)
+    move.put({LINKED_CASES: [*(move.facts.get(LINKED_CASES) or []), number]})
+
+
 #: Functions that service and send tasks may name as `camunda:topic`. They change facts by `move.put` alone, may be called again after a
 #: failure, and fail by raising: `BpmnError(code)` for what the diagram names, anything else for what it does not.
 SERVICES: dict[str, Callable[[Move, Node, Mapping[str, Any]], None]] = {
@@ -339,12 +368,13 @@ SERVICES: dict[str, Callable[[Move, Node, Mapping[str, Any]], None]] = {
     "revoke_accounts": _revoke_accounts,
     "number": _number,
     "ledger": _ledger,
+    "start_case": _start_case,
 }
 assert SERVICES.keys() == TOPICS, "the deployment check must know exactly these"
 #: Those of them that do nothing but put facts and announce: a preview does them too. Beyond any other it foresees nothing.
-FORESEEN = frozenset({"notify", "number", "ledger"})
+FORESEEN = frozenset({"notify", "number", "ledger", "start_case"})
 #: Those that write more than facts and announcements: what one of them wrote is undone when it fails.
-WRITING = frozenset({"number"})
+WRITING = frozenset({"number", "start_case"})
 #: What stands in a preview for a number that only the act gives.
 NOT_YET = "（番号）"
 

@@ -79,12 +79,8 @@ class ReviewVerbs(ReferralVerbs):
 
     def _system_review(self, task_id: int) -> bool:
         """The same by the system, whoever's act opened the step."""
-        acting = self.person
-        self.person = people.SYSTEM
-        try:
+        with self._as_system():
             return self.pass_over_absent(task_id)
-        finally:
-            self.person = acting
 
     def _why_passed(self, case: OpenCase, row: Row, wait: Wait) -> str | None:
         if "passed_over" not in wait.node.properties:

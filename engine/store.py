@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from engine import bars, history, leaving, ledger_book, notices, people, stopped
+from engine import bars, history, leaving, ledger_book, linked, notices, people, stopped
 from engine.clock import civil_day, start_of_day, to_micros
 from engine.deadlines import ClockReading
 from engine.definitions import Definition
 from engine.errors import Conflict
 from engine.model import FAR_FUTURE, Row, case_file, case_seat, job, statutory_clock, task
 from engine.model import history as history_table
-from engine.moves import Move, difference
+from engine.moves import Linked, Move, difference
 from engine.net import Node
 from engine.notice_texts import TEMPLATES
 from engine.notices import Told
@@ -219,7 +219,15 @@ class Writer:
         }
         if ended is not None:
             values |= {"state": "closed", "outcome": outcome_name(case.definition, ended), "ended_at": self._now}
+        for one in move.linked:
+            self._link(case, one)
         self._close_chain(case, values)
+
+    def _link(self, case: OpenCase, one: Linked) -> None:
+        """The link to a case that this one has begun, and its record on both sides."""
+        other, begun = linked.write(self._connection, case, one, self._now, self._actor), one.begun
+        entry = linked.entry(self._now, self._actor, None, begun.definition.id, one.label, case.row["number"], case.id)
+        self._close_chain(OpenCase(dict(other), begun.definition, case.organisation, case.marking, {}, [entry]), {})
 
     def _close_chain(self, case: OpenCase, values: dict[str, Any]) -> None:
         """Append the history rows and update the case under its version: the one statement that decides who was faster."""

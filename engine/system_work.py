@@ -10,19 +10,25 @@ from typing import Any
 import sqlalchemy as sa
 
 from engine import history, people, starts, stopped, tokens
-from engine.clock import JST
+from engine.clock import JST, civil_day
 from engine.definitions import Definition
-from engine.errors import CaseClosed, ClosingNotReady, NotStopped, ProcessNotFound, TriedMeanwhile
+from engine.desk import Begun
+from engine.errors import CaseClosed, ClosingNotReady, EndlessChain, NotStopped, ProcessNotFound, TriedMeanwhile
+from engine.linked import first_facts
 from engine.model import Row, case_file, job, task
 from engine.moves import Move, reason_of, recorded
 from engine.net import Node
 from engine.notices import Told
+from engine.organisation import PERSON
 from engine.review import ReviewVerbs
 from engine.store import Writer, timer_job, work_entry
 from engine.tokens import ServiceFailed
 from engine.unit_of_work import changes
 from engine.views import SeatHeld
 from engine.wakeup import add_jobs
+
+#: Cases that begin cases: so many of them one act may make. Two procedures that begin each other would go on for ever.
+MOST_IN_A_CHAIN = 5
 
 
 class SystemVerbs(ReviewVerbs):
@@ -98,7 +104,8 @@ class SystemVerbs(ReviewVerbs):
         if wait is None:
             return
         move = case.move(self._now, acting=True)
-        step = move.retry(case.marking, wait)
+        with self._as_system():
+            step = move.retry(case.marking, wait)
         waits = tokens.waiting(case.definition.net, step.marking)
         if any(one.key == wait.key for one in waits):
             failure = move.failure(wait)
@@ -123,8 +130,9 @@ class SystemVerbs(ReviewVerbs):
 
     def _begin(
         self, definition: Definition, start: Node, unit: str, answers: Callable[[Move], dict[str, Any]], held: SeatHeld | None, **told: Any
-    ) -> int:
-        """Begin a case at a start event, from a unit, with what `answers` reads; returns its id."""
+    ) -> Begun:
+        """Begin a case at a start event, from a unit, with what `answers` reads, in the name of who acts."""
+        self._held = held
         facts: dict[str, Any] = {
             "reporter": self.person,
             "reporting_unit": unit,
@@ -139,17 +147,42 @@ class SystemVerbs(ReviewVerbs):
         data = {"facts": {name: [None, value] for name, value in move.facts.items()}, "name": definition.name, **told}
         entry = self._entry("case.started", start, data, held, clauses=recorded(start))
         entry.definition = definition.id
+        number = desk.number(definition.net.properties.get("numbering", "general"))
         row = {
             "organisation": self.organisation_id,
             "definition": definition.id,
             "process_id": definition.process_id,
-            "number": desk.number(definition.net.properties.get("numbering", "general")),
+            "number": number,
             "reporter": self.person,
             "reported_for": (held.principal or None) if held is not None else None,
         }
         case_id = self._writer.create(row, definition, move, step.marking, [entry])
         self._review_opened(case_id, definition)
-        return case_id
+        return Begun(case_id, number, definition)
+
+    def _begin_linked(self, process_id: str, passes: Mapping[str, Any], unit: str) -> Begun:
+        """Begin a case that the diagram of another asks for (service `start_case`).
+
+        Raises:
+            ServiceFailed: the facts passed do not make a case.
+            EndlessChain: it would be one too many; none of the chain begins.
+        """
+        if self._chain >= MOST_IN_A_CHAIN:
+            raise EndlessChain(limit=MOST_IN_A_CHAIN)
+        definition = self._definitions.in_force(self._connection, self.organisation_id, process_id, self._now)
+        held = self._held
+        posted = held is not None and not held.seat.startswith(PERSON)
+        reporting = held.seat.partition("@")[2] if held is not None and posted else unit
+
+        def passed(move: Move) -> dict[str, Any]:
+            return first_facts(definition, passes, unit, move, people.finder(self._connection, move.organisation, civil_day(self._now)))
+
+        self._chain += 1
+        try:
+            return self._begin(definition, definition.net.start, reporting, passed, held)
+        finally:
+            self._chain -= 1
+            self._held = held
 
     def start_by_time(self, payload: Mapping[str, Any]) -> int | None:
         """Let a due start event begin a case, with the system as its reporter in the office's root unit, and arm the next round.
@@ -168,7 +201,7 @@ class SystemVerbs(ReviewVerbs):
             return None
         case_id = None
         if starts.take(self._connection, payload):
-            case_id = self._begin(definition, start, self.organisation.id, lambda _move: {}, None, due_at=payload["due"])
+            case_id = self._begin(definition, start, self.organisation.id, lambda _move: {}, None, due_at=payload["due"]).case_id
             starts.made(self._connection, payload, case_id)
         starts.arm_next(self._connection, self._definitions, payload, self._now)
         return case_id

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -88,6 +89,8 @@ class UnitOfWork:
         self._organisations = organisations
         self._now = now
         self._seat = seat
+        self._held: SeatHeld | None = None  # as what the actor does the act at hand
+        self._chain = 0  # cases being begun within each other
         self.attempt: dict[str, Any] = {}
         self.person = by
         system = by == people.SYSTEM
@@ -140,7 +143,7 @@ class UnitOfWork:
         return case
 
     def _desk(self, office: Organisation) -> Desk:
-        return Desk(self._connection, office, self._now, self._begin_linked)
+        return Desk(self._connection, office, self._now, self._begin_linked, begun=self._chain > 0)
 
     def _begin_linked(self, process_id: str, passes: Mapping[str, Any], unit: str) -> Begun:
         raise NotImplementedError  # engine/system_work.py knows how a case begins
@@ -190,10 +193,22 @@ class UnitOfWork:
         if another and not claims.lapsed(self._connection, case.organisation, [row], self._now):
             who = people.names(self._connection, [row["claimed_by"]]).get(row["claimed_by"], "")
             raise AlreadyClaimed(task=row["id"], at=japanese(row["claimed_at"]), person=who)
+        self._held = held
         return held
 
     def _standing_among(self, allowed: Iterable[str], process: str) -> SeatHeld:
-        return access.standing_among(self._seat, self.viewer, allowed, process, self.organisation)
+        self._held = access.standing_among(self._seat, self.viewer, allowed, process, self.organisation)
+        return self._held
+
+    @contextmanager
+    def _as_system(self) -> Iterator[None]:
+        """What happens within this is the system's doing, whoever's act led to it."""
+        acting = self.person, self._held
+        self.person, self._held = people.SYSTEM, None
+        try:
+            yield
+        finally:
+            self.person, self._held = acting
 
     def _sight(self, case: OpenCase) -> SeatHeld:
         """As what a note, an attachment or a question is made: from the seat named, or from one that sees the case.

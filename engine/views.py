@@ -379,6 +379,23 @@ class CaseHead:
 
 
 @dataclass(frozen=True)
+class CaseLinked:
+    """A case that began this one, or that this one began.
+
+    Attributes:
+        label: what the diagram calls the link.
+        id: None when the viewer does not see that case.
+        begun_here: whether this case began it.
+    """
+
+    number: str
+    label: str
+    process_name: str
+    id: int | None
+    begun_here: bool
+
+
+@dataclass(frozen=True)
 class CasePage:
     """Everything a viewer may see of a case."""
 
@@ -403,6 +420,7 @@ class CasePage:
     referrals: tuple[ReferralShown, ...] = ()
     hops: tuple[HopShown, ...] = ()  # known → reported → passed on
     stopped: tuple[tuple[str, datetime], ...] = ()  # (automatic work that failed and is tried again, since when)
+    linked: tuple[CaseLinked, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ EVENTS: Mapping[str, str] = {
     "case.ended": "案件が終わりました：{outcome}",
     "case.withdrawn": "報告を取り下げました",
     "case.merged": "案件 {into} に統合しました",
+    "case.linked": "案件 {number} と関連付けました：{label}",
     "case.absorbed": "案件 {from} を統合しました",
     "task.opened": "「{name}」が届きました",
     "task.claimed": "「{name}」を引き受けました",

@@ -70,7 +70,7 @@ class Work(SystemVerbs):
             self._check_starter(start, Move(definition, self.organisation, {**move.facts, **read}, self._now))
             return read
 
-        case_id = self._begin(definition, start, held.seat.partition("@")[2], answered, held)
+        case_id = self._begin(definition, start, held.seat.partition("@")[2], answered, held).case_id
         if once is not None:
             self._connection.execute(submission.update().where(*self._token(once)).values(case_id=case_id))
         self._drop_draft(f"start:{process_id}")

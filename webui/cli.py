@@ -437,6 +437,8 @@ def show(case: str, person: str, as_json: bool, what_if: bool, days: int) -> Non
     for step in page.steps:
         holders = "、".join(step.holders) or "担当者なし"
         click.echo(f"処理待ち：{step.task_id}  {step.step}  {step.seat_name}（{holders}）{'【超過】' if step.overdue else ''}")
+    for other in page.linked:
+        click.echo(f"関連する案件：{other.number}  {other.process_name}（{other.label}）")
     for event in page.timeline:
         click.echo(f"{event.at.astimezone(JST):%Y-%m-%d %H:%M}  {event.seat_name or event.person_name}  {event.text}")
 

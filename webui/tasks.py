@@ -97,7 +97,7 @@ def _chosen(page: TaskPage, task_id: int, answers: Answers | None) -> list[str]:
     chosen = (answers or {}).get(THEN)
     if chosen is not None:
         return [after.node for after in page.following if after.node in chosen]
-    opened = [{one.node for one in button.consequences} for button in page.buttons]
+    opened = [{one.node for one in button.consequences if one.node or one.ends} for button in page.buttons]
     return [after.node for after in page.following if {after.node} in opened]
 
 

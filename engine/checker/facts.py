@@ -26,8 +26,6 @@ Raw = Mapping[str, Any]
 MAX_COMBINED = 5
 #: What a person could write where any text, day or unit does.
 TEXT, DAY, INSTANT = "（記入例）", "2026-11-20", "2026-11-20T09:00+09:00"
-#: An expression for what a service gives a fact.
-GIVEN = f'"{TEXT}"'
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?")
 _STRING = re.compile(r"\"([^\"]*)\"|'([^']*)'")
 
@@ -72,7 +70,7 @@ def expressions(net: Net, within: Collection[int]) -> Iterator[str]:
 def sets_of(node: Node) -> tuple[tuple[str, str], ...]:
     """(fact, expression) of what passing a node makes so; what a service gives a fact is some text."""
     set_by = _sets(node.properties["sets"]) if "sets" in node.properties else ()
-    return (*((name, GIVEN) for name in given_by(node)), *set_by)
+    return (*given_by(node), *set_by)
 
 
 @lru_cache(maxsize=4096)

@@ -48,9 +48,7 @@ def upgrade() -> None:
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.ForeignKeyConstraint(["case_id"], ["case_file.id"], name=op.f("fk_ledger_entry_case_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ledger_entry")),
-        sa.UniqueConstraint(
-            "organisation", "ledger", "entry", "revision", name=op.f("uq_ledger_entry_organisation_ledger_entry_revision")
-        ),
+        sa.UniqueConstraint("organisation", "ledger", "entry", "revision", name=op.f("uq_ledger_entry_organisation_ledger_entry_revision")),
         sa.UniqueConstraint("case_id", "ledger", "item", "revision", name=op.f("uq_ledger_entry_case_id_ledger_item_revision")),
     )
     with op.batch_alter_table("ledger_entry", schema=None) as batch_op:

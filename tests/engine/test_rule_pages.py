@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from engine import checker, load_organisation, parsing
+from engine.definitions import neighbours
 from engine.deploy_check import check
 from engine.errors import DefinitionRefused, Finding
 from engine.limits import DEFAULT, Limits, lowered
@@ -122,7 +123,7 @@ def ask_the_office(example: Example, office: Organisation) -> list[Finding]:
     """Stage office: what a sound diagram names, against the small office of tests/support.py."""
     net, findings = examine(example.files, "p", None, example.limits)
     assert net is not None, findings
-    return [*findings, *check(net, parse_tables(example.files, example.limits), office)]
+    return [*findings, *check(net, parse_tables(example.files, example.limits), office, neighbours(office))]
 
 
 DAY = date(2026, 11, 16)

@@ -10,10 +10,26 @@ from pathlib import Path
 
 import pytest
 
-from engine import SetClock
+from engine import CaseLinked, DefinitionRefused, NotFound, SamePerson, SetClock, load_organisation
 from engine.clock import JST
-from tests.engine.drawing import catch, diagram, end, exclusive, flows, service, start, timer
-from tests.support import DIVISION, KNOWN, MONDAY, SUMMARY, UNIT, World, field, make_engine, populate, said, step, write_offices
+from engine.model import metadata
+from tests.engine.drawing import boundary, catch, diagram, end, exclusive, flows, service, start, timer
+from tests.support import (
+    DIVISION,
+    KNOWN,
+    MANAGER,
+    MONDAY,
+    STAFF,
+    SUMMARY,
+    UNIT,
+    World,
+    field,
+    make_engine,
+    populate,
+    said,
+    step,
+    write_offices,
+)
 
 AT = field("handed_at", "受渡しの日時", "datetime")
 DRAWN: dict[str, tuple[str, ...]] = {
@@ -36,6 +52,67 @@ DRAWN: dict[str, tuple[str, ...]] = {
         end("done", name="済み"),
         flows("begin > give > finish > done"),
     ),
+    "carrying": (
+        said(withdraw="until_end"),
+        start("begin", said(SUMMARY, UNIT, field("due_on", "返却期限", "date"), field("media", "媒体", "string")), name="申請"),
+        step("give_back", "返却", "protection_manager@owning_unit", field("lost", "紛失した", "boolean")),
+        boundary("overdue", "give_back", timer("later(due_on, 1)"), interrupting=False),
+        service(
+            "report_overdue", "start_case",
+            said(process="office_finding", passes="item_summary='返らない媒体', media=media, known_at=later(due_on, 0), count=1", link="期限を過ぎた媒体"),
+            name="事故の案件の開始",
+        ),
+        end("reported", name="報告済み"),
+        exclusive("back", default="back_done"),
+        service(
+            "report_lost", "start_case", said(process="office_finding", passes='item_summary="紛失の申出", media=media, suspected=lost', link="紛失"),
+            name="事故の案件の開始",
+        ),
+        end("done", name="返却済み"),
+        end("gone", name="紛失"),
+        flows("begin > give_back > back > done", "back > report_lost : lost == true", "report_lost > gone", "overdue > report_overdue > reported"),
+    ),
+    "finding": (
+        said(withdraw="until_end", numbering="finding"),
+        start("notice", said(SUMMARY, UNIT, KNOWN, field("media", "媒体", "string", maxlength="20")), name="発見", camunda_candidateGroups="audit_officer@organisation"),
+        step("look", "調査", "protection_manager@owning_unit", field("suspected", "疑い", "boolean"), field("count", "件数", "long"),
+             not_same_person_as="notice"),
+        step("close", "終結", "division_protection_manager@owning_unit"),
+        end("ended", name="終結"),
+        flows("notice > look > close > ended"),
+    ),
+    "needing": (
+        said(),
+        start("begin", said(SUMMARY, UNIT, field("reason", "理由", "string")), name="申請"),
+        step("pass_on", "引渡し", "protection_manager@owning_unit"),
+        service("hand_over", "start_case", said(process="office_strict", passes="item_summary=item_summary, reason=reason", link="引渡し"), name="引渡し先の開始"),
+        step("finish", "終結", "protection_manager@owning_unit"),
+        end("done", name="済み"),
+        flows("begin > pass_on > hand_over > finish > done"),
+    ),
+    "strict": (
+        said(),
+        start("begin", said(SUMMARY, UNIT, field("reason", "理由", "string", required=True)), name="受領"),
+        step("receive", "受領", "protection_manager@owning_unit"),
+        end("done", name="済み"),
+        flows("begin > receive > done"),
+    ),
+    "ping": (
+        said(),
+        start("begin", said(SUMMARY, UNIT), name="開始"),
+        service("again", "start_case", said(process="office_pong", passes="item_summary=item_summary", link="往復"), name="次の開始"),
+        step("finish", "終結", "protection_manager@owning_unit"),
+        end("done", name="済み"),
+        flows("begin > again > finish > done"),
+    ),
+    "pong": (
+        said(),
+        start("begin", said(SUMMARY, UNIT), name="開始"),
+        service("again", "start_case", said(process="office_ping", passes="item_summary=item_summary", link="往復"), name="次の開始"),
+        step("finish", "終結", "protection_manager@owning_unit"),
+        end("done", name="済み"),
+        flows("begin > again > finish > done"),
+    ),
     "halved": (
         said(),
         start("begin", said(SUMMARY, UNIT), name="申請"),
@@ -57,6 +134,7 @@ DRAWN: dict[str, tuple[str, ...]] = {
 
 NUMBERINGS = """
   { key = "approval", pattern = "承R{era_year}-{sequence:03d}", year = "fiscal", era_first_year = 2019, valid_from = 2022-04-01 },
+  { key = "finding", pattern = "漏R{era_year}-{sequence:02d}", year = "fiscal", era_first_year = 2019, valid_from = 2022-04-01 },
   { key = "coming", pattern = "来{year}-{sequence}", year = "fiscal", era_first_year = 2019, valid_from = 2026-11-17 },
 ]
 setting = ["""
@@ -205,3 +283,194 @@ class TestSettings:
     def test_a_hand_over_lies_within_office_hours_or_not(self, world: World, handed_at: str, waits: list[str]) -> None:
         case = world.start("keeping", known_at="2026-11-16T09:00", return_on="2026-11-30", handed_at=handed_at)
         assert world.waits(case) == waits
+
+
+class TestCasesThatCasesBegin:
+    """期限を過ぎた媒体・紛失の申出は、知った日時を持った事故の案件を、その場で始める。"""
+
+    def test_who_completes_the_step_is_the_new_cases_reporter(self, both: World) -> None:
+        first = both.start("carrying", media="USBメモリ")
+        both.complete(first, "give_back", lost=True)
+        [second] = [row["id"] for row in both.rows("case_file", process_id="office_finding")]
+        made, facts = both.case(second), both.facts(second)
+        assert (made["number"], made["state"], both.waits(second)) == ("漏R8-01", "open", ["look"])
+        assert (made["reporter"], made["owning_unit"], made["known_at"]) == ("protection_manager.a", "a", MONDAY)
+        assert (facts["item_summary"], facts["media"], facts["suspected"]) == ("紛失の申出", "USBメモリ", True)
+        assert both.facts(first)["linked_cases"] == ["漏R8-01"]
+        assert (both.case(first)["state"], both.case(first)["outcome"]) == ("closed", "紛失")
+        assert both.rows("case_link") == [{"case_id": first, "other_id": second, "kind": "started", "label": "紛失"}]
+
+    def test_both_records_tell_of_it_and_hold(self, both: World) -> None:
+        first = both.start("carrying")
+        both.complete(first, "give_back", lost=True)
+        second = first + 1
+        numbers = {case: both.case(case)["number"] for case in (first, second)}
+        for case, other in ((first, second), (second, first)):
+            [row] = both.history(case, "case.linked")
+            assert row["data"] == {"label": "紛失", "number": numbers[other], "case": other, "version": row["data"]["version"]}
+            assert row["person"] == "protection_manager.a"
+        [begun] = both.history(second, "case.started")
+        assert (begun["person"], begun["seat"]) == ("protection_manager.a", "protection_manager@a")
+        assert both.engine.verify_history() == ()
+        shown = both.engine.case(both.viewer("person:protection_manager.a"), second)
+        assert [event.text for event in shown.timeline][-1] == f"案件 {numbers[first]} と関連付けました：紛失"
+
+    def test_its_people_are_told_as_of_any_start(self, both: World) -> None:
+        """担当の課の保護管理者が自分で始めたので、本人には知らせない。別の課の保護管理者なら知らせが届く。"""
+        first = both.start("carrying")
+        both.pass_time(days=1)
+        both.appoint("another", "protection_manager@a")
+        both.complete(first, "give_back", lost=True)
+        task = both.task(first + 1, "look")
+        assert [row["person"] for row in both.notices(cause=f"task:{task['id']}:opened")] == ["another"]
+
+    def test_when_time_begins_it_the_system_reports_and_knowledge_is_the_end_of_the_day(self, both: World) -> None:
+        first = both.start("carrying", due_on="2026-11-20", media="外付けディスク")
+        both.pass_time(days=4)
+        assert both.rows("case_file", process_id="office_finding") == []
+        both.pass_time(days=2)
+        [made] = both.rows("case_file", process_id="office_finding")
+        assert (made["reporter"], made["owning_unit"], made["started_at"]) == ("system", "a", on("2026-11-22T00:00"))
+        assert made["known_at"] == on("2026-11-21T00:00")
+        assert (both.facts(made["id"])["count"], both.facts(made["id"])["reporting_unit"]) == (1, "a")
+        assert both.waits(first) == ["give_back"], "the medium is still out"
+        assert both.facts(first)["linked_cases"] == [made["number"]]
+        assert {row["person"] for row in both.notices(case_id=made["id"])} == {"protection_manager.a"}
+        both.complete(first, "give_back", lost=True)
+        assert both.facts(first)["linked_cases"] == ["漏R8-01", "漏R8-02"]
+
+    def test_a_deputy_reports_for_his_principal_who_may_not_look_into_it_either(self, world: World) -> None:
+        """代理が行った返却から始まった案件は、本人も代理も「発見した人」であり、調査を行えない。"""
+        world.engine.personnel.register_deputy(
+            world.viewer(MANAGER),
+            "protection_manager.a",
+            "staff.a",
+            kind="substitute",
+            basis="試験細目第3条",
+            valid_from=MONDAY.date(),
+            valid_to=None,
+        )
+        first = world.start("carrying")
+        row = world.task(first, "give_back")
+        with world.engine.work(by="staff.a", seat="protection_manager@a") as work:
+            work.complete(row["id"], {"lost": True})
+        made = world.case(first + 1)
+        assert (made["reporter"], made["reported_for"]) == ("staff.a", "protection_manager.a")
+        row = world.task(first + 1, "look")
+        for person in ("staff.a", "protection_manager.a"):
+            with pytest.raises(SamePerson), world.engine.work(by=person, seat="protection_manager@a") as work:
+                work.complete(row["id"], {})
+
+    def test_what_is_refused_begins_nothing(self, both: World) -> None:
+        first = both.start("carrying")
+        row = both.task(first, "give_back")
+        with suppress(RuntimeError), both.acting(MANAGER) as work:
+            work.complete(row["id"], {"lost": True})
+            raise RuntimeError
+        assert both.rows("case_link") == []
+        assert both.rows("case_file", process_id="office_finding") == []
+        assert both.rows("counter", name="finding") == []
+
+    def test_each_case_is_seen_by_its_own_people(self, world: World) -> None:
+        """関連する案件の番号は見えるが、その案件を見られない人には開けない。"""
+        first = world.start("carrying")
+        world.complete(first, "give_back", lost=True)
+        second = first + 1
+        mine = world.engine.case(world.viewer(MANAGER), first)
+        assert mine.linked == (CaseLinked("漏R8-01", "紛失", "手続", second, begun_here=True),)
+        theirs = world.engine.case(world.viewer(STAFF), first)
+        assert [(one.number, one.id) for one in theirs.linked] == [("漏R8-01", None)]
+        with pytest.raises(NotFound):
+            world.engine.case(world.viewer(STAFF), second)
+        back = world.engine.case(world.viewer(MANAGER), second)
+        assert [(one.number, one.id, one.begun_here) for one in back.linked] == [(world.case(first)["number"], first, False)]
+        assert (mine.links, back.links) == ((), ()), "a link is no merge"
+
+    def test_a_preview_foresees_it_by_name_and_begins_nothing(self, world: World) -> None:
+        first = world.start("carrying")
+        row = world.task(first, "give_back")
+        before = world.checksums()
+        found = world.engine.preview(world.viewer(MANAGER), row["id"], {"lost": True})
+        assert [one.step for one in found] == ["案件「手続」を始めます", "案件が終わります：紛失"]
+        assert world.checksums() == before
+
+    def test_a_fact_that_its_form_needs_is_missing(self, both: World) -> None:
+        """渡す「理由」が空：引渡しだけが止まり、直れば再実行で始まる。人の処理は取り消されない。"""
+        first = both.start("needing")
+        both.complete(first, "pass_on")
+        assert both.waits(first) == []
+        [failed] = both.history(first, "service.failed")
+        assert failed["data"]["error"] == "手続「手続」の案件を始められません。「理由」が足りないか、合いません。"
+        assert len(both.rows("case_file")) == 1
+        assert both.rows("case_link") == []
+        both.pass_time(minutes=2)
+        assert len(both.history(first, "service.failed")) == 2
+        assert "linked_cases" not in both.facts(first)
+
+    def test_failed_work_that_is_tried_again_begins_it_once_and_as_the_system(self, both: World) -> None:
+        first = both.start("needing", reason="点検")
+        with both.engine.writing() as connection:  # the procedure is not in force yet
+            table = metadata.tables["definition"]
+            connection.execute(table.update().where(table.c.process_id == "office_strict").values(in_force_from=on("2026-11-16T10:30")))
+        both.complete(first, "pass_on")
+        [failed] = both.history(first, "service.failed")
+        assert "施行されていません" in failed["data"]["error"]
+        both.clock.set(on("2026-11-16T11:00"))
+        both.run()
+        [made] = both.rows("case_file", process_id="office_strict")
+        assert (made["reporter"], both.waits(first)) == ("system", ["finish"])
+        assert [row["person"] for row in both.history(made["id"], "case.linked")] == ["system"]
+        both.pass_time(days=3)
+        assert len(both.rows("case_link")) == 1
+
+    def test_cases_that_begin_each_other_come_to_an_end(self, world: World) -> None:
+        first = world.start("ping")
+        numbers = [row["number"] for row in world.rows("case_file")]
+        assert numbers == ["案R8-0001"], "none of an endless chain begins"
+        [failed] = world.history(first, "service.failed")
+        assert failed["data"]["error"] == "案件が案件を始める連鎖が5件を超えます。"
+        world.pass_time(days=2)
+        assert len(world.rows("case_file")) == 1
+        assert world.engine.verify_history() == ()
+
+    def test_if_nobody_acts_the_new_case_is_told_of(self, world: World) -> None:
+        first = world.start("carrying", due_on="2026-11-20")
+        found = world.engine.if_nobody_acts(world.viewer(MANAGER), first, 10)
+        assert (on("2026-11-22T00:00"), "調査（この案件から始まる案件）") in [(one.at, one.step) for one in found]
+        assert not any("止まっ" in one.what for one in found)
+        assert len(world.rows("case_file")) == 1
+
+
+class TestWhatIsToldBeforeDeployment:
+    def findings(self, folder: Path, *parts: str) -> set[tuple[str, str]]:
+        (folder / "office" / "begun.bpmn").write_bytes(diagram(*parts, id="office_begun"))
+        with pytest.raises(DefinitionRefused) as refused:
+            make("sqlite://", folder).engine.definitions.prepare(load_organisation(folder / "office"), {}, MONDAY.date(), None)
+        return {(finding.rule, finding.element) for finding in refused.value.findings}
+
+    def drawn(self, **properties: str) -> tuple[str, ...]:
+        return (
+            said(), start("begin", said(SUMMARY, UNIT), name="開始"), service("other", "start_case", said(**properties), name="次の開始"),
+            end("done", name="済み"), flows("begin > other > done"),
+        )  # fmt: skip
+
+    @pytest.mark.parametrize(
+        ("properties", "rule"),
+        [
+            ({"process": "office_findings", "passes": "item_summary=item_summary", "link": "関連"}, "process_unknown"),
+            ({"process": "office_finding", "passes": "item_summary=item_summary, medium='x'", "link": "関連"}, "passes"),
+            ({"process": "office_finding", "link": "関連"}, "passes"),
+            ({"process": "office_finding", "passes": "item_summary=item_summary, reporter=reporter", "link": "関連"}, "passes"),
+            ({"process": "office_finding", "passes": "item_summary", "link": "関連"}, "sets"),
+            ({"process": "office_finding", "passes": "item_summary=item_sumary", "link": "関連"}, "fact_unknown"),
+            ({"process": "office_finding", "passes": "item_summary=setting('nothing')", "link": "関連"}, "setting_unknown"),
+            ({"process": "office_finding", "passes": "item_summary=item_summary"}, "service_property"),
+        ],
+    )
+    def test_a_start_that_could_only_fail(self, tmp_path: Path, properties: dict[str, str], rule: str) -> None:
+        found = self.findings(write(tmp_path / "bpmn"), *self.drawn(**properties))
+        assert (rule, "other") in found, found
+
+    def test_the_fact_of_linked_cases_is_the_engines(self, tmp_path: Path) -> None:
+        parts = said(), start("begin", said(SUMMARY, UNIT, field("linked_cases", "関連", "string")), name="開始"), end("done", name="済み")
+        assert ("derived_fact", "begin") in self.findings(write(tmp_path / "bpmn"), *parts, flows("begin > done"))
