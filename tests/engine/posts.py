@@ -47,9 +47,9 @@ DIVISION_HEAD, KEEPER, AUDITOR = "division_protection_manager.north", "general_p
 OF_CASES = ("case_file", "case_seat", "task", "bar", "referral", "attachment", "statutory_clock", "case_link", "definition", "draft")
 
 OPINION = field("opinion", "意見", "text", required=True)
-LATER = field("later", "後閲とする", "boolean")
+LATER = field("afterwards", "後閲とする", "boolean")
 VERDICT = field("verdict", "決定", "enum", "granted=承認", "refused=却下", required=True, props={"as_buttons": "true"})
-PASSED = {"passed_over": 'opinion="後閲"', "passed_over_when": "later == true", "records": "none"}
+PASSED = {"passed_over": 'opinion="後閲"', "passed_over_when": "afterwards == true", "records": "none"}
 INVOLVED = field("involved", "関係した職員", "people", props={"named": "true"})
 
 DIAGRAMS: dict[str, tuple[str, ...]] = {

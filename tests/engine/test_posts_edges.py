@@ -16,7 +16,7 @@ def test_a_review_that_is_the_first_step_is_passed_over_when_its_reviewer_is_abs
 
 
 def test_a_review_that_is_the_first_step_is_passed_over_when_designated(posts: Posts) -> None:
-    assert posts.waits(posts.start("at_once", later=True)) == ["decide"]
+    assert posts.waits(posts.start("at_once", afterwards=True)) == ["decide"]
 
 
 def test_a_transferred_step_is_not_shown_to_who_may_not_do_it(posts: Posts) -> None:

@@ -236,7 +236,7 @@ def prepared(beginning: int) -> sqlite3.Connection:
     third = made.start("route")
     made.does(STAFF_A, third, "draft")
     fourth = made.start("route")
-    made.does(STAFF_A, fourth, "draft", later=beginning in (1, 3))
+    made.does(STAFF_A, fourth, "draft", afterwards=beginning in (1, 3))
     if beginning in (1, 3):  # reviewed afterwards
         with made.by(MANAGER_A) as work:
             work.consult(third, SEATS[3], "同じ例は")

@@ -431,7 +431,7 @@ def test_a_vacant_seat_is_no_absence(posts: Posts) -> None:
 
 
 def test_a_draft_may_designate_the_review_as_one_for_later(posts: Posts) -> None:
-    case_id = drafted(posts, later=True)
+    case_id = drafted(posts, afterwards=True)
     assert posts.waits(case_id) == ["decide"]
     assert posts.history(case_id, "task.passed_over")[0]["data"]["why"] == "起案の指定により"
     assert later_reviews(posts, MANAGER_A) == [(case_id, "審査")]

@@ -344,7 +344,7 @@ def test_merging_keeps_both_timelines_and_the_earliest_knowledge(both: World) ->
     assert both.facts(first)["known_at"].startswith("2026-11-05T09:00")
     assert both.rows("statutory_clock", case_id=first)[0]["started_on"] == date(2026, 11, 5)
     assert kept["state"] == "open" and both.waits(first) == ["prepare"]
-    assert both.rows("case_link") == [{"case_id": first, "other_id": second, "kind": "merged"}]
+    assert both.rows("case_link") == [{"case_id": first, "other_id": second, "kind": "merged", "label": None}]
     page = both.engine.case(both.viewer(GENERAL), first)
     assert {event.case_id for event in page.timeline} == {None, second}
     assert [link.id for link in page.links] == [second]
