@@ -528,6 +528,24 @@ class HandoverNotFound(NotFound):
     message = "引継ぎが見つかりません。"
 
 
+class LedgerEntryNotFound(NotFound):
+    """No such entry of a ledger among those the viewer may read."""
+
+    message = "{ledger}の第{entry}号が見つからないか、閲覧する権限がありません。"
+
+
+class EntryChanged(Conflict):
+    """The entry of a ledger has a newer revision than the one the actor saw."""
+
+    message = "この行は {at} に {person} が更新しています。最新の内容を確かめて、もう一度操作してください。"
+
+
+class NothingCorrected(Invalid):
+    """A correction that would leave every column as it is."""
+
+    message = "訂正するところがありません。直す列の内容を書き換えてください。"
+
+
 class DatedFactInvalid(Invalid):
     """A dated fact about a person (holding, deputy, absence) does not fit with what is known."""
 

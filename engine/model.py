@@ -649,7 +649,7 @@ ledger_entry = Table(
     _id(),
     Column("organisation", Words(32), nullable=False),
     Column("ledger", Words(40), nullable=False),
-    Column("entry", Integer, nullable=False),  # its number within the ledger
+    Column("entry", Id, nullable=False),  # its number within the ledger
     Column("case_id", Id, ForeignKey("case_file.id"), nullable=False),
     Column("item", Words(120), nullable=False),  # tells the entries of one case apart; empty when there is one
     Column("revision", Integer, nullable=False),

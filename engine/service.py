@@ -50,6 +50,7 @@ from engine.errors import (
     TextTooLong,
     UnknownSeat,
 )
+from engine.ledgers import Ledgers
 from engine.measures import Measures, Readiness, readiness
 from engine.measures import measures as measured
 from engine.model import case_file, draft, person, snooze, storable, task, task_read
@@ -120,6 +121,7 @@ class Engine:
         self.receiving = Receiving(self)
         self.webhooks = Webhooks(self)
         self.calendar = CalendarFeeds(self)
+        self.ledgers = Ledgers(self)
         self.prove: Prove = prove or Prover(settings.proofs)
         self.database = database or open_database(settings.database)
         self._reader: sa.Engine = self.database.execution_options(read_only=True)

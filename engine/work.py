@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from engine import access, attachments, bars, hops, tokens
 from engine.clock import civil_day, to_micros
+from engine.correcting import LedgerVerbs
 from engine.definitions import Definition
 from engine.errors import (
     ActionNotOffered,
@@ -32,7 +33,6 @@ from engine.notices import Told
 from engine.organisation import PERSON
 from engine.sight import tasks_of
 from engine.store import insert_new, others_acted, see
-from engine.system_work import SystemVerbs
 from engine.unit_of_work import changes, japanese
 from engine.views import SeatHeld
 
@@ -40,7 +40,7 @@ from engine.views import SeatHeld
 LATE_REASON = "_late_reason"
 
 
-class Work(SystemVerbs):
+class Work(LedgerVerbs):
     """One actor acting at one instant. Opened by `Engine.work`, which commits or rolls back and records refusals."""
 
     # ---------------------------------------------------------------- starting

@@ -24,7 +24,7 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("organisation", sa.String(length=32), nullable=False),
         sa.Column("ledger", sa.String(length=40), nullable=False),
-        sa.Column("entry", sa.Integer(), nullable=False),
+        sa.Column("entry", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("case_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("item", sa.String(length=120), nullable=False),
         sa.Column("revision", sa.Integer(), nullable=False),
