@@ -365,7 +365,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folder = write(place / "bpmn")
     world = make(f"sqlite:///{place / 'template.sqlite'}", folder)
     world.engine.migrate()
-    with mock.patch("engine.deploy_check.TOPICS", frozenset({"notify", "test"})):
+    with mock.patch("engine.deploy_check.TOPICS", frozenset({"notify", "ledger", "test"})):
         populate(world.engine, ("office", "elsewhere"))
     world.engine.close()
     return place / "template.sqlite", folder
@@ -385,7 +385,7 @@ def on_postgresql(template: tuple[Path, Path], fresh_postgresql: str) -> Iterato
     """The offices on PostgreSQL."""
     made = make(fresh_postgresql, template[1])
     made.engine.migrate()
-    with mock.patch("engine.deploy_check.TOPICS", frozenset({"notify", "test"})):
+    with mock.patch("engine.deploy_check.TOPICS", frozenset({"notify", "ledger", "test"})):
         populate(made.engine, ("office", "elsewhere"))
     yield made
     made.engine.close()
