@@ -25,6 +25,8 @@ ENGINE_FACTS = frozenset({"reporter", "reporting_unit", "reported_at"})
 #: Functions that service and send tasks may name (`engine.moves.SERVICES` has them).
 TOPICS = frozenset({"notify", "export_accounts", "revoke_accounts", "number", "ledger", "start_case"})
 URGENCIES = ("at_once", "promptly", "plain")
+#: Whom a one-time link may be handed (property `by_link`).
+OUTSIDE = "contractor"
 #: Facts that every case has without a form asking for them, and names that stand only inside a repeated step.
 COMMON_FACTS = ENGINE_FACTS | {"known_at", "owning_unit", "loop_index"}
 
@@ -72,6 +74,7 @@ def _check(net: Net, decisions: Mapping[str, Decision], organisation: Organisati
         yield from _check_names(net, node, organisation)
         yield from check_service(node, organisation, neighbours)
         yield from _check_passed_over(node)
+        yield from _check_by_link(net, node)
         for field in node.form:
             if field.id in derived or field.id == LINKED_CASES:
                 yield Finding(
@@ -110,6 +113,36 @@ def _check_passed_over(node: Node) -> Iterator[Finding]:
         yield Finding("passed_over", message, node.id, node.source)
     if node.properties.get("final") == "true" or node.multi is not None:
         yield Finding("passed_over", "決裁や繰り返しの処理は、後閲にできません。", node.id, node.source)
+
+
+def _check_by_link(net: Net, node: Node) -> Iterator[Finding]:
+    """What an outside party does through a link: an application or an answer, never the office's own decision; and no list of its people.
+
+    A case that such a party has started has no reporter in the office, so no step may wait for one.
+    """
+    if net.start.by_link and node.kind is Kind.USER_TASK and _for_reporter(node):
+        message = "相手方がリンクから始める手続では、報告者（reporter）を担当にできません。「役@部署」を書いてください。"
+        yield Finding("by_link", message, node.id, node.source)
+    if not node.by_link:
+        return
+    if node.properties["by_link"] != OUTSIDE:
+        message = f"by_link「{node.properties['by_link'][:60]}」は使えません。書けるのは {OUTSIDE} です。"
+        yield Finding("by_link", message, node.id, node.source)
+    if node.kind is Kind.START and node is not net.start:
+        yield Finding("by_link", "相手方が始められるのは、手続の最初の開始イベントだけです。", node.id, node.source)
+    if "true" in (node.properties.get("final"), node.properties.get("decision")):
+        yield Finding("by_link", "決裁や決定の処理は、相手方に入力してもらうことはできません。", node.id, node.source)
+    if "hop" in node.properties:
+        yield Finding("by_link", "報告の速さを計る処理（hop）は、相手方に入力してもらうことはできません。", node.id, node.source)
+    for field in node.form:
+        if field.type == "people":
+            message = f"「{field.label}」は職員を選ぶ項目なので、相手方が入力する画面には置けません。"
+            yield Finding("by_link", message, node.id, node.source)
+
+
+def _for_reporter(node: Node) -> bool:
+    """Whether a step waits for whoever reported."""
+    return "reporter" in node.candidate_groups or (node.assignee or "").strip("${} ") == "reporter"
 
 
 def _unknown(rule: str, message: str, name: str, names: Collection[str], node: Node) -> Finding:

@@ -118,10 +118,10 @@ _WORK = frozenset({"clause", "records", "sets", "to", "template", "numbering", "
 #: Properties that are read, by the element that carries them.
 PROPERTIES: Mapping[str, frozenset[str]] = {
     "process": frozenset({"withdraw", "numbering"}),
-    "userTask": _STEP | {"candidateGroups"},
+    "userTask": _STEP | {"candidateGroups", "by_link"},
     "manualTask": _STEP | {"candidateGroups"},
     "receiveTask": _ACTION,
-    "startEvent": _ACTION | {"hop"},
+    "startEvent": _ACTION | {"hop", "by_link"},
     "boundaryEvent": _ACTION,
     "intermediateCatchEvent": _ACTION,
     "serviceTask": _WORK,

@@ -560,6 +560,36 @@ webhook = Table(
     Index("ix_webhook_organisation", "organisation"),
 )
 
+# A one-time link through which an outside party (相手方) fills in what a procedure leaves to it, and the session it is exchanged for.
+# What is done through it is done by the actor `link:ID`, ID being that of the party's first link in the case.
+outside_link = Table(
+    "outside_link",
+    metadata,
+    _id(),
+    Column("organisation", Words(32), nullable=False),
+    Column("process_id", Words(120), nullable=False),
+    Column("case_id", Id, ForeignKey("case_file.id")),  # NULL: it may start a case of the procedure, and has not yet
+    Column("thread", Id, ForeignKey("outside_link.id")),  # the party's first link in the case; NULL: this one
+    Column("party", Words(100), nullable=False),
+    Column("seat", Words(160), nullable=False),  # as whose it was issued, and on whose behalf a case is started
+    Column("issued_by", Words(64), ForeignKey("person.id"), nullable=False),
+    Column("issued_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),  # of the link and of the session
+    Column("token", Words(64), nullable=False),  # SHA-256 of the address's token: a read of the table opens nothing
+    Column("shares", Boolean, nullable=False, server_default=sa.false()),  # the party may also read what officials entered on its behalf
+    Column("opened_at", Instant),  # exchanged for the session: the token is dead
+    Column("session", Words(64)),  # SHA-256 of the cookie's token
+    Column("seen_at", Instant),
+    Column("refused", Integer, nullable=False, server_default="0"),  # attempts refused
+    Column("ended_at", Instant),
+    Column("revoked_at", Instant),
+    Column("revoked_by", Words(64)),
+    UniqueConstraint("token"),
+    UniqueConstraint("session"),
+    Index("ix_outside_link_case", "case_id"),
+    Index("ix_outside_link_process", "organisation", "process_id"),
+)
+
 # What happened, for other systems, in one order per office: `position` is given out under a lock, so that no cursor passes over a row
 # that is committed later.
 event = Table(

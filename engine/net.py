@@ -211,6 +211,11 @@ class Node:
         return listed(self.properties.get(name))
 
     @property
+    def by_link(self) -> bool:
+        """Whether an outside party may do it through a one-time link, on behalf of its seat."""
+        return "by_link" in self.properties
+
+    @property
     def waits(self) -> bool:
         """Whether a token rests here until an act or an event (a task, a catch event, an event-based gateway)."""
         return self.kind in (Kind.USER_TASK, Kind.MANUAL_TASK, Kind.RECEIVE_TASK, Kind.CATCH, Kind.EVENT_GATEWAY)
