@@ -39,10 +39,14 @@ from engine.errors import (
     IdentityUnknown,
     Invalid,
     LedgerEntryNotFound,
+    LinkNotFound,
+    LinkNotUsable,
+    LinkRefused,
     Locked,
     MergeRefused,
     NoSeat,
     NotAbove,
+    NotAccepted,
     NotAllowed,
     NotClaimed,
     NotFound,
@@ -73,6 +77,7 @@ from engine.errors import (
     SignInRefused,
     SnoozeRefused,
     StaleVersion,
+    StepOver,
     SyncRefused,
     TadachiError,
     TakenOut,
@@ -101,6 +106,7 @@ from engine.ledger_views import (
 from engine.notice_views import ChoiceShown, DeliveryShown, ReceivingShown, ToldShown, WayShown, WebhookMade, WebhookShown
 from engine.organisation import Organisation
 from engine.organisation import load as load_organisation
+from engine.outside_views import LinkMade, LinkShown, LinksShown, OutsideForm, OutsideThread, Welcome
 from engine.papers import Paper
 from engine.people import ABSENCES, DEPUTY_KINDS, HOLDING_KINDS, SYSTEM
 from engine.reorganisation import Change as UnitChange
@@ -244,10 +250,17 @@ __all__ = [
     "LedgerEntryNotFound",
     "LedgerPage",
     "LedgerShown",
+    "LinkMade",
+    "LinkNotFound",
+    "LinkNotUsable",
+    "LinkRefused",
+    "LinkShown",
+    "LinksShown",
     "Locked",
     "MergeRefused",
     "NoSeat",
     "NotAbove",
+    "NotAccepted",
     "NotAllowed",
     "NotClaimed",
     "NotFound",
@@ -268,6 +281,8 @@ __all__ = [
     "Organisation",
     "OrganisationBroken",
     "OrganisationNotFound",
+    "OutsideForm",
+    "OutsideThread",
     "Paper",
     "PaperOffered",
     "PersonExists",
@@ -301,6 +316,7 @@ __all__ = [
     "SnoozeRefused",
     "StaleVersion",
     "StartForm",
+    "StepOver",
     "StepShown",
     "StoppedStep",
     "StuckTask",
@@ -328,6 +344,7 @@ __all__ = [
     "WebhookMade",
     "WebhookNotFound",
     "WebhookShown",
+    "Welcome",
     "Why",
     "WithdrawNotAllowed",
     "Work",

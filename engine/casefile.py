@@ -161,6 +161,7 @@ class CaseReader:
             hops=hops.of_case(self._connection, case, self._organisation, self._viewer.at),
             stopped=stopped.of_case(self._connection, case_id),
             linked=linked_list.shown(self._connection, self._viewer, case_id),
+            by_link=any(node.by_link for node in case.definition.net.nodes),
         )
 
     def facts(self, case: OpenCase) -> tuple[FactShown, ...]:
@@ -492,6 +493,7 @@ class CaseReader:
             snoozed_until=self._snoozed(task_id),
             can_pull_up=row["state"] == "open" and "passed_over" in node.properties and self._is_above(case, row["seat"]),
             referrals=self.referrals(case.id),
+            by_link=node.by_link,
         )
         return page
 
@@ -674,6 +676,7 @@ class CaseReader:
             seats,
             saved_at if answers is None else None,
             self.clauses(node),
+            node.by_link,
         )
 
     # ---------------------------------------------------------------- the diagram

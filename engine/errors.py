@@ -72,6 +72,18 @@ class AttachmentNotFound(NotFound):
     message = "添付ファイル {attachment} が見つかりません。"
 
 
+class LinkNotFound(NotFound):
+    """No such link among those the viewer may keep."""
+
+    message = "相手方のリンクが見つかりません。"
+
+
+class LinkNotUsable(NotFound):
+    """A link or its session that opens nothing: unknown, used, past its time, taken back. It never says which."""
+
+    message = "このリンクは使えません。期限を過ぎたか、すでに使われたか、取り消されたものです。担当の職員に、新しいリンクを頼んでください。"
+
+
 class OrganisationNotFound(NotFound):
     """No such office folder."""
 
@@ -210,6 +222,18 @@ class TriedMeanwhile(Conflict):
     message = "この処理は、表示のあとに実行されましたが、再び失敗しました。新しい理由を確かめてから、もう一度操作してください。"
 
 
+class StepOver(Conflict):
+    """An outside party answers a step that is done already or is no longer needed; who did it is the office's affair."""
+
+    message = "この入力は、もう受け付けていません。すでに済んでいるか、手続が先に進んでいます。"
+
+
+class NotAccepted(Conflict):
+    """An outside party's act was refused for a reason that is the office's affair."""
+
+    message = "受け付けられませんでした。何も記録されていません。お手数ですが、担当の職員に連絡してください。"
+
+
 class NotClaimed(Conflict):
     """Release of something one does not hold."""
 
@@ -283,6 +307,12 @@ class AttachmentRefused(Invalid):
     """The file cannot be taken, and why."""
 
     message = "ファイル「{name}」を添付できません：{why}"
+
+
+class LinkRefused(Invalid):
+    """A link that cannot be issued: the procedure leaves nothing to an outside party, or there are too many already."""
+
+    message = "リンクを出せません：{why}"
 
 
 class SnoozeRefused(Invalid):

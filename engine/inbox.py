@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from engine import access, claims, people
 from engine.clock import civil_day, end_of_day, to_micros
 from engine.definitions import Definition
-from engine.model import FAR_FUTURE, Row, case_file, person, snooze, statutory_clock, task, task_read
+from engine.model import FAR_FUTURE, Row, case_file, outside_link, person, snooze, statutory_clock, task, task_read
 from engine.organisation import Organisation
 from engine.sight import cases_of, tasks_of
 from engine.views import CaseHead, InboxCounts, InboxPage, InboxRow, Viewer
@@ -198,7 +198,12 @@ def head_columns(now: datetime) -> tuple[sa.FromClause, list[sa.ColumnElement[An
         statutory_clock.c.met_at.is_(None),
         statutory_clock.c.stopped_at.is_(None),
     )
-    return source, [*wanted, reporter.c.name.label("reporter_name"), late.label("clock_overdue")]
+    # A case that an outside party has started: its link holds the case, so that the index of that column finds it.
+    party = sa.select(outside_link.c.party).where(
+        outside_link.c.case_id == case_file.c.id, sa.literal(people.LINK) + sa.cast(outside_link.c.id, sa.String) == case_file.c.reporter
+    )
+    names = [reporter.c.name.label("reporter_name"), party.scalar_subquery().label("reporter_party")]
+    return source, [*wanted, *names, late.label("clock_overdue")]
 
 
 def open_steps(connection: sa.Connection, case_ids: list[int]) -> dict[int, list[tuple[str, datetime]]]:
@@ -240,7 +245,7 @@ def head_shown(row: Row, steps: list[tuple[str, datetime]], organisation: Organi
         unit=row["owning_unit"],
         unit_name=unit.name if unit else row["owning_unit"],
         reporter=row["reporter"],
-        reporter_name=row["reporter_name"] or row["reporter"],
+        reporter_name=row["reporter_name"] or (people.party_name(row["reporter_party"]) if row["reporter_party"] else row["reporter"]),
         known_at=row["known_at"],
         started_at=row["started_at"],
         changed_at=row["changed_at"],

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from engine.errors import PersonNotFound
-from engine.model import absence, deputy, holding, person
+from engine.model import absence, deputy, holding, outside_link, person
 from engine.organisation import PERSON, Organisation
 
 #: The offices of an installation by id.
@@ -18,10 +18,12 @@ Offices = Mapping[str, Organisation]
 
 SYSTEM = "system"
 SYSTEM_NAME = "システム"
+#: What the ids of outside parties begin with, who act through a link (`engine/links.py`); no person's id has a colon.
+LINK = "link:"
 #: How one may hold a seat, in the words of personnel orders.
 HOLDING_KINDS: Mapping[str, str] = {"main": "本務", "concurrent": "兼務", "joint": "併任", "caretaker": "事務取扱", "acting": "職務代理"}
 DEPUTY_KINDS: Mapping[str, str] = {"substitute": "代理", "decision": "代決"}
-KINDS: Mapping[str, str] = {**HOLDING_KINDS, **DEPUTY_KINDS, "person": "本人", "in_turn": "次順位"}
+KINDS: Mapping[str, str] = {**HOLDING_KINDS, **DEPUTY_KINDS, "person": "本人", "in_turn": "次順位", "link": "相手方の入力"}
 #: Holdings that one may be deputised in: a 職務代理 stands in already, and there is no deputy of a deputy.
 DEPUTISED = ("main", "concurrent", "joint", "caretaker")
 ABSENCES: Mapping[str, str] = {"leave": "休暇", "sick": "病気休暇・休職", "travel": "出張", "training": "研修", "other": "その他"}
@@ -203,10 +205,21 @@ def finder(connection: sa.Connection, office: Organisation, on: date) -> Callabl
     return find_people
 
 
+def party_name(party: str) -> str:
+    """How the record names an outside party that acted through its link."""
+    return f"相手方 {party}（リンク）"
+
+
 def names(connection: sa.Connection, ids: Iterable[str | None]) -> dict[str, str]:
-    """Person id -> name, for everyone ever known, ended accounts included."""
+    """Person id -> name, for everyone ever known, ended accounts and outside parties included."""
     wanted = {person_id for person_id in ids if person_id}
     result = {SYSTEM: SYSTEM_NAME}
+    outside = {one for one in wanted if one.startswith(LINK)}
+    if outside:
+        numbers = [int(one.removeprefix(LINK)) for one in outside if one.removeprefix(LINK).isdecimal()]
+        rows = connection.execute(sa.select(outside_link.c.id, outside_link.c.party).where(outside_link.c.id.in_(numbers)))
+        result.update({f"{LINK}{row.id}": party_name(row.party) for row in rows})
+        wanted -= outside
     if wanted - {SYSTEM}:
         result.update(
             {row.id: row.name for row in connection.execute(sa.select(person.c.id, person.c.name).where(person.c.id.in_(wanted)))}

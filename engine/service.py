@@ -60,6 +60,7 @@ from engine.offices import Offices
 from engine.order_desk import OrderDesk
 from engine.orders import after_posts_change
 from engine.organisation import Organisation
+from engine.outside import OutsideDesk
 from engine.personnel import Personnel
 from engine.preferences import Receiving
 from engine.schema import migrate
@@ -122,6 +123,7 @@ class Engine:
         self.webhooks = Webhooks(self)
         self.calendar = CalendarFeeds(self)
         self.ledgers = Ledgers(self)
+        self.outside = OutsideDesk(self)
         self.prove: Prove = prove or Prover(settings.proofs)
         self.database = database or open_database(settings.database)
         self._reader: sa.Engine = self.database.execution_options(read_only=True)
@@ -184,14 +186,15 @@ class Engine:
         except TadachiError as error:
             office = who or self._office_of(by)  # an account that was ended still belongs to its office
             if office:
-                self._record_refusal(office, by, seat, attempt, error)
+                self.record_refusal(office, by, seat, attempt, error)
             raise
 
     def _office_of(self, person_id: str) -> str | None:
         with self.reading() as connection:
             return connection.scalar(sa.select(person.c.organisation).where(person.c.id == person_id))
 
-    def _record_refusal(self, organisation_id: str, by: str, seat: str | None, attempt: Mapping[str, Any], error: TadachiError) -> None:
+    def record_refusal(self, organisation_id: str, by: str, seat: str | None, attempt: Mapping[str, Any], error: TadachiError) -> None:
+        """Record a refused attempt, in a transaction of its own: the act has been undone."""
         case_id = attempt.get("case") if isinstance(attempt.get("case"), int) else None
         fields = sorted(getattr(error, "fields", {}))[:50]
         data = {

@@ -83,6 +83,7 @@ class UnitOfWork:
         by: str,
         seat: str | None,
         now: datetime,
+        viewer: Viewer | None = None,
     ) -> None:
         self._connection = connection
         self._definitions = definitions
@@ -93,8 +94,9 @@ class UnitOfWork:
         self._chain = 0  # cases being begun within each other
         self.attempt: dict[str, Any] = {}
         self.person = by
-        system = by == people.SYSTEM
-        self.viewer = Viewer(by, people.SYSTEM_NAME, "", (), now) if system else standing.viewer_of(connection, organisations, by, now)
+        if viewer is None and by == people.SYSTEM:
+            viewer = Viewer(by, people.SYSTEM_NAME, "", (), now)
+        self.viewer = viewer or standing.viewer_of(connection, organisations, by, now)
         self.organisation_id = self.viewer.organisation
 
     @property

@@ -14,7 +14,8 @@ class SeatHeld:
     """A seat a person may act from today, and why.
 
     Attributes:
-        kind: main, concurrent, joint, caretaker, acting (holdings); substitute (代理), decision (代決); person; in_turn (次順位).
+        kind: main, concurrent, joint, caretaker, acting (holdings); substitute (代理), decision (代決); person; in_turn (次順位);
+            link (an outside party on behalf of the seat).
         principal: whom a substitute or a 代決者 stands in for; empty for one's own.
         basis: the rule or order under which one stands in.
         process: the only procedure that a substitute stands in for; empty: all.
@@ -421,6 +422,7 @@ class CasePage:
     hops: tuple[HopShown, ...] = ()  # known → reported → passed on
     stopped: tuple[tuple[str, datetime], ...] = ()  # (automatic work that failed and is tried again, since when)
     linked: tuple[CaseLinked, ...] = ()
+    by_link: bool = False  # some steps may be done by an outside party through a one-time link
 
 
 @dataclass(frozen=True)
@@ -517,6 +519,7 @@ class TaskPage:
     snoozed_until: datetime | None = None
     can_pull_up: bool = False  # the viewer is a rung above a reviewer who may be passed over (引上げ)
     referrals: tuple[ReferralShown, ...] = ()
+    by_link: bool = False  # an outside party may do it through a one-time link
 
 
 @dataclass(frozen=True)
@@ -530,6 +533,7 @@ class StartForm:
     acting_seats: tuple[SeatHeld, ...]
     draft_saved_at: datetime | None
     clauses: tuple[ClauseShown, ...]
+    by_link: bool = False  # an outside party may do it through a one-time link
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,11 @@ EVENTS: Mapping[str, str] = {
     "referral.recalled": "{kind}を取りやめました：{to}",
     "person.taken_out": "関係した職員「{person_name}」を、この案件の担当から外しました",
     "person.taken_in": "職員「{person_name}」を、この案件の担当から外すことをやめました",
+    "link.issued": "相手方「{party}」に入力用のリンクを出しました（{until}まで）",
+    "link.opened": "相手方が入力用のリンクを開きました",
+    "link.ended": "相手方が入力用のリンクを閉じました",
+    "link.stopped": "受け付けられない操作が続いたため、相手方のリンクを止めました",
+    "link.revoked": "相手方「{party}」の入力用のリンクを取り消しました",
     "attempt.refused": "操作が認められませんでした：{message}",
     "definition.deployed": "手続「{process}」の第{number}版を施行しました",
     "person.registered": "利用者「{name}」を登録しました",
@@ -91,6 +96,8 @@ VERBS: Mapping[str, str] = {
     "recall": "取りやめ",
     "retry": "再実行",
     "correct_entry": "台帳の訂正",
+    "issue_link": "相手方のリンクの発行",
+    "revoke_link": "相手方のリンクの取消し",
 }
 
 
@@ -113,9 +120,14 @@ def acting_text(data: Mapping[str, Any], names: Mapping[str, str]) -> str:
     told = data.get("acting")
     if not isinstance(told, Mapping):
         return ""
-    word = {"substitute": "代理", "decision": "代決", "in_turn": "次順位", "caretaker": "事務取扱", "acting": "職務代理"}.get(
-        str(told.get("kind")), ""
-    )
+    word = {
+        "substitute": "代理",
+        "decision": "代決",
+        "in_turn": "次順位",
+        "link": "相手方の入力",
+        "caretaker": "事務取扱",
+        "acting": "職務代理",
+    }.get(str(told.get("kind")), "")
     who = names.get(str(told.get("for", "")), "")
     parts = [f"{who}の{word}" if who and word else word, f"根拠：{told['basis']}" if told.get("basis") else ""]
     return "、".join(part for part in parts if part)

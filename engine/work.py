@@ -26,6 +26,7 @@ from engine.errors import (
     TaskNotFound,
     WithdrawNotAllowed,
 )
+from engine.link_verbs import LinkVerbs
 from engine.model import attachment, case_file, case_link, submission, task
 from engine.moves import Move, armed, recorded, send_back_targets
 from engine.net import Node
@@ -40,7 +41,7 @@ from engine.views import SeatHeld
 LATE_REASON = "_late_reason"
 
 
-class Work(LedgerVerbs):
+class Work(LedgerVerbs, LinkVerbs):
     """One actor acting at one instant. Opened by `Engine.work`, which commits or rolls back and records refusals."""
 
     # ---------------------------------------------------------------- starting
