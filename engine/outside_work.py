@@ -15,7 +15,7 @@ from engine.errors import CaseClosed, NotAllowed, StepOver, TaskNotFound
 from engine.model import Row, outside_link, task
 from engine.net import Node
 from engine.organisation import Organisation
-from engine.store import OpenCase
+from engine.store import OpenCase, see
 from engine.views import SeatHeld, Viewer
 from engine.work import Work
 
@@ -64,6 +64,7 @@ class OutsideWork(Work):
             raise NotAllowed(process=process_id)  # the version in force now leaves it to officials
         self._may = self.start(process_id, answers)
         self._connection.execute(outside_link.update().where(outside_link.c.id == self._link["id"]).values(case_id=self._may))
+        see(self._connection, self.organisation_id, self._may, [self._link["seat"]])  # whoever it was done for has it before him
         return self._may
 
     def record(self, tag: str) -> None:

@@ -56,6 +56,14 @@ DIAGRAMS: dict[str, tuple[str, ...]] = {
         end("done", name="完了"),
         flows("begin > work > done"),
     ),
+    # The second form must not come from whoever sent the first.
+    "apart": (
+        said(withdraw="never", numbering="general"),
+        start("apply", said(SUMMARY, by_link="contractor"), name="申請"),
+        step("confirm", "別の者による確認", "staff@owning_unit", field("reply", "回答", "string"), by_link="contractor", not_same_person_as="apply"),
+        end("done", name="完了"),
+        flows("apply > confirm > done"),
+    ),
     # The answer cannot go on: what is left to the party ends in a fault of the diagram.
     "faulty": (
         said(withdraw="never", numbering="general"),
@@ -124,6 +132,11 @@ class Outside(World):
         session = self.session()
         self.desk.start(session, {**APPLICATION, **answers})
         return session, int(self.rows("outside_link")[-1]["case_id"])
+
+    def entered(self, process: str = "contract", **answers: Any) -> int:
+        """A case that the officer has entered himself."""
+        with self.engine.work(by=OFFICER) as work:
+            return work.start(f"{self.office}_{process}", answers or {"item_summary": "依頼"})
 
     def thread(self, session: str) -> OutsideThread:
         """What the party sees."""
