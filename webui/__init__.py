@@ -29,7 +29,9 @@ from webui.help import help
 from webui.inbox import inbox
 from webui.incoming import engine as current_engine
 from webui.incoming import viewer
+from webui.links import links
 from webui.notices import may_see_outbox, notices
+from webui.outside import outside
 from webui.receiving import receiving
 from webui.referrals import referrals
 from webui.register import register
@@ -104,9 +106,11 @@ def create_app(
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     metrics.measure(app, engine, metrics_token)
     security.protect(app, https=https)
-    CSRFProtect(app)
+    CSRFProtect(app).exempt(outside)  # it checks the token itself
     auth.register(app)
     for blueprint in (inbox, tasks, referrals, report, cases, diagrams, notices, receiving, webhooks, stopped, register, help, health):
+        app.register_blueprint(blueprint)
+    for blueprint in (links, outside):
         app.register_blueprint(blueprint)
     for blueprint in (admin, people, posts, orders, absences, handovers):
         app.register_blueprint(blueprint)

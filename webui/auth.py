@@ -19,6 +19,8 @@ from webui.sign_in import LOCAL, AnswerRefused, SignInSource, SourceUnavailable
 
 auth = Blueprint("auth", __name__)
 
+#: Pages of outside parties, whose links and sessions are their own.
+OUTSIDE = ("welcome", "enter", "thread", "received", "file", "end", "start", "send_start", "task", "send_task")
 #: What may be asked for without signing in (the calendar and the events carry tokens of their own); every other endpoint is refused by default.
 PUBLIC = frozenset(
     {
@@ -33,6 +35,7 @@ PUBLIC = frozenset(
         "metrics",
         "receiving.feed",
         "webhooks.events",
+        *(f"outside.{page}" for page in OUTSIDE),
     }
 )
 #: Where the cookie keeps what must come back from a sign-in service, newest last. A few, as people open several tabs.

@@ -29,7 +29,8 @@ def show(case_id: int) -> str:
     """Everything the viewer may see of the case."""
     page = engine().case(viewer(), case_id)
     elements = elements_of(case_id, "") if page.diagrams else ()
-    return render_template("case.html", page=page, elements=elements, told=engine().told(viewer(), case_id))
+    links = engine().outside.of_case(viewer(), case_id).links if page.by_link else ()
+    return render_template("case.html", page=page, elements=elements, told=engine().told(viewer(), case_id), links=links)
 
 
 @cases.get("/cases/<id:case_id>/what-if")

@@ -41,6 +41,9 @@ WORDS: dict[int, tuple[str, str]] = {
     ),
     503: ("ただいま混み合っています", "少し待ってから、もう一度お試しください。"),
 }
+#: Where outside parties' pages are: they are told nothing of the office's own, and no way into them.
+OUTSIDE = "/c/"
+ADVICE_OUTSIDE = "分からないときは、リンクを送った担当の職員に尋ねてください。"
 #: The same for a diagram that does not say what comes next: there is nothing for the person to correct.
 FAULT = ("この先の手続が決まっていません", "手続の図が直るまで、この処理は進みません。急ぐ用件は、上司に口頭で知らせてください。")
 
@@ -70,6 +73,8 @@ def answer(status: int, text: str, code: str, words: tuple[str, str] | None = No
     if wants_json():
         return jsonify(error=code, message=text), status
     heading, advice = words or WORDS.get(status, WORDS[500 if status >= 500 else 400])
+    if request.path.startswith(OUTSIDE):
+        return render_template("outside/error.html", status=status, heading=heading, text=text, advice=ADVICE_OUTSIDE), status
     return render_template("error.html", status=status, heading=heading, text=text, advice=advice, why=why), status
 
 

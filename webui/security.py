@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from flask import Flask, Response, abort, request
 
+from webui.errors import OUTSIDE
+
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -31,6 +33,9 @@ def protect(app: Flask, *, https: bool) -> None:
     """Put the refusals and the headers on an application."""
 
     def add_headers(response: Response) -> Response:
+        if request.path.startswith(OUTSIDE):  # the address is a key: nobody is told it, and nobody lists it
+            response.headers["Referrer-Policy"] = "no-referrer"
+            response.headers["X-Robots-Tag"] = "noindex, nofollow"
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         if https:

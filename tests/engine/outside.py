@@ -15,7 +15,21 @@ from typing import Any
 
 from engine import Engine, OutsideThread, SetClock
 from tests.engine.drawing import diagram, end, exclusive, flows, start
-from tests.support import MANAGER, MESSAGES, MONDAY, STAFF, SUMMARY, World, field, make_engine, populate, postgresql_copy, said, step, write_offices
+from tests.support import (
+    MANAGER,
+    MESSAGES,
+    MONDAY,
+    STAFF,
+    SUMMARY,
+    World,
+    field,
+    make_engine,
+    populate,
+    postgresql_copy,
+    said,
+    step,
+    write_offices,
+)
 
 PARTY = "株式会社みほん情報"
 OFFICER = "staff.a"

@@ -209,7 +209,11 @@ def test_an_application_is_corrected_decided_and_followed_up(both: Outside) -> N
     thread = both.thread(session)
     assert thread.state == "over" and "承認" not in thread.state_text
     assert [form.name for form in thread.sent] == ["契約の写しの提出", "申請の補正", "手続"]  # every version is kept
-    assert [[item.text for item in form.fields if item.id == "measures"] for form in thread.sent] == [[], ["図面のとおり扱います"], ["専用の区画で扱います"]]
+    assert [[item.text for item in form.fields if item.id == "measures"] for form in thread.sent] == [
+        [],
+        ["図面のとおり扱います"],
+        ["専用の区画で扱います"],
+    ]
     assert [file.name for file in thread.files] == ["図面.pdf"]
     assert both.engine.verify_history() == ()
 
@@ -403,7 +407,7 @@ def test_files_are_its_own_or_nobodys(outside: Outside) -> None:
         with pytest.raises(AttachmentNotFound):
             outside.desk.file(whose, wanted)
     assert "内部の評価.pdf" not in everything(outside, session)
-    assert [file.added_by for file in outside.engine.case(outside.viewer(MANAGER), case_id).attachments][0] == f"相手方 {PARTY}（リンク）"
+    assert outside.engine.case(outside.viewer(MANAGER), case_id).attachments[0].added_by == f"相手方 {PARTY}（リンク）"
 
 
 def test_a_file_the_office_does_not_take_takes_the_form_back(outside: Outside) -> None:
@@ -575,5 +579,8 @@ def test_issuing_and_opening_stand_in_the_record(outside: Outside) -> None:
     case_id = outside.rows("outside_link")[0]["case_id"]
     outside.session(case_id=case_id, party="別のみほん")
     texts = [event.text for event in outside.engine.case(outside.engine.viewer(OFFICER), case_id).timeline if event.tag.startswith("link.")]
-    assert texts == ["相手方「別のみほん」に入力用のリンクを出しました（2026年11月30日（月） 10:00まで）", "相手方が入力用のリンクを開きました"]
+    assert texts == [
+        "相手方「別のみほん」に入力用のリンクを出しました（2026年11月30日（月） 10:00まで）",
+        "相手方が入力用のリンクを開きました",
+    ]
     assert outside.engine.verify_history() == ()

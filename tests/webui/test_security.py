@@ -34,6 +34,8 @@ def writing_rules(app: Flask) -> list[str]:
         "deputy_id": 1,
         "handover_id": 1,
         "webhook_id": 3,
+        "link_id": 1,
+        "token": "made-up",
     }
     return [
         adapter.build(rule.endpoint, {name: values[name] for name in rule.arguments}, method="POST")
@@ -60,6 +62,8 @@ def test_nothing_is_shown_without_signing_in(app: Flask) -> None:
         "deputy_id": 1,
         "handover_id": 1,
         "webhook_id": 3,
+        "link_id": 1,
+        "token": "made-up",
     }
     for rule in app.url_map.iter_rules():
         if rule.endpoint in PUBLIC or "GET" not in (rule.methods or ()):
