@@ -198,10 +198,10 @@ def head_columns(now: datetime) -> tuple[sa.FromClause, list[sa.ColumnElement[An
         statutory_clock.c.met_at.is_(None),
         statutory_clock.c.stopped_at.is_(None),
     )
-    # A case that an outside party has started: its link holds the case, so that the index of that column finds it.
-    party = sa.select(outside_link.c.party).where(
-        outside_link.c.case_id == case_file.c.id, sa.literal(people.LINK) + sa.cast(outside_link.c.id, sa.String) == case_file.c.reporter
-    )
+    # A case that an outside party has started; the cast stands behind a condition, as other people's ids are no numbers.
+    number = sa.cast(sa.func.substr(case_file.c.reporter, len(people.LINK) + 1), sa.BigInteger)
+    link = sa.case((case_file.c.reporter.startswith(people.LINK), number))
+    party = sa.select(outside_link.c.party).where(sa.type_coerce(outside_link.c.id, sa.BigInteger) == link)
     names = [reporter.c.name.label("reporter_name"), party.scalar_subquery().label("reporter_party")]
     return source, [*wanted, *names, late.label("clock_overdue")]
 

@@ -191,7 +191,7 @@ class OutsideReader:
             task_id=task_id,
             name=name,
             documentation=node.documentation,
-            fields=tuple(item for item in fields if not item.as_buttons),
+            fields=tuple(item for item in fields if not item.as_buttons and not (item.readonly and item.value in (None, "", []))),
             buttons=_buttons(node),
             returned=returned,
             facts={one: {**known, **told}.get(one) for one in sorted(read)},

@@ -39,7 +39,7 @@ class OutsideWork(Work):
     ) -> None:
         self._link = row
         self._may: int | None = row["case_id"]  # the only case
-        self._answers: dict[str, Any] = {}
+        self._sent: tuple[Node | None, dict[str, Any]] = None, {}  # the form at hand, and what was sent in it
         super().__init__(connection, definitions, organisations, by=viewer.person, seat=None, now=viewer.at, viewer=viewer)
 
     @property
@@ -106,13 +106,14 @@ class OutsideWork(Work):
         return case, dict(row)
 
     def _read(self, node: Node, *given: Any, **more: Any) -> dict[str, Any]:
-        self._answers = super()._read(node, *given, **more)
-        return dict(self._answers)
+        answers = super()._read(node, *given, **more)
+        self._sent = node, dict(answers)
+        return answers
 
     def _entry(self, tag: str, node: Node | None, data: dict[str, Any], *given: Any, **more: Any) -> history.Entry:
         """The record of a form holds every answer as it was sent: facts may be changed by others, and the party reads its own words again."""
-        if tag in ("case.started", "task.completed"):
-            data = {**data, SENT: self._answers}
+        if node is not None and node is self._sent[0]:
+            data = {**data, SENT: self._sent[1]}
         return super()._entry(tag, node, data, *given, **more)
 
     def _act_on(self, case: OpenCase, row: Row) -> SeatHeld:

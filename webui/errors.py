@@ -74,6 +74,7 @@ def answer(status: int, text: str, code: str, words: tuple[str, str] | None = No
         return jsonify(error=code, message=text), status
     heading, advice = words or WORDS.get(status, WORDS[500 if status >= 500 else 400])
     if request.path.startswith(OUTSIDE):
+        heading = "この画面は開けません" if status == 404 else heading
         return render_template("outside/error.html", status=status, heading=heading, text=text, advice=ADVICE_OUTSIDE), status
     return render_template("error.html", status=status, heading=heading, text=text, advice=advice, why=why), status
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from engine import Engine, OutsideThread, SetClock
-from tests.engine.drawing import diagram, end, exclusive, flows, start
+from tests.engine.drawing import diagram, end, exclusive, flows, multi, start
 from tests.support import (
     MANAGER,
     MESSAGES,
@@ -77,6 +77,17 @@ DIAGRAMS: dict[str, tuple[str, ...]] = {
         step("confirm", "別の者による確認", "staff@owning_unit", field("reply", "回答", "string"), by_link="contractor", not_same_person_as="apply"),
         end("done", name="完了"),
         flows("apply > confirm > done"),
+    ),
+    # One answer for each place.
+    "places": (
+        said(withdraw="never", numbering="general"),
+        start("apply", said(SUMMARY, field("places", "場所", "rows", "name=名称"), by_link="contractor"), name="申請"),
+        step(
+            "describe", "場所ごとの説明", "staff@owning_unit", field("lock", "施錠の方法", "string", required=True), by_link="contractor",
+            inside=multi(collection="places", variable="place"),
+        ),
+        end("done", name="完了"),
+        flows("apply > describe > done"),
     ),
     # The answer cannot go on: what is left to the party ends in a fault of the diagram.
     "faulty": (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,14 @@ from engine import (
     StepOver,
     TadachiError,
     TaskNotFound,
+    load_organisation,
 )
+from engine.deploy_check import check
 from engine.links import LONGEST_DAYS, MOST_LIVE, MOST_REFUSED
-from tests.engine.outside import APPLICATION, OFFICER, PARTY, SECRETS, Outside, make_outside
-from tests.support import DIVISION, MANAGER, in_threads, postgresql_copy
+from engine.parsing import examine
+from tests.engine.drawing import diagram, end, flows, start
+from tests.engine.outside import APPLICATION, OFFICER, PARTY, SECRETS, Outside, folder, make_outside
+from tests.support import DIVISION, MANAGER, action, field, in_threads, postgresql_copy, said, step
 
 PDF = b"%PDF-1.7\n"
 
@@ -584,3 +589,57 @@ def test_issuing_and_opening_stand_in_the_record(outside: Outside) -> None:
         "相手方が入力用のリンクを開きました",
     ]
     assert outside.engine.verify_history() == ()
+
+
+def test_a_substitute_hands_a_link_out_as_the_substitute(outside: Outside) -> None:
+    _, case_id = outside.applied()
+    outside.engine.personnel.register_deputy(
+        outside.engine.viewer("general_protection_manager.office"), OFFICER, "staff.b", kind="substitute", seat="", process="", basis="規程第5条",
+        valid_from=date(2026, 11, 16), valid_to=None,
+    )  # fmt: skip
+    outside.issue(by="staff.b", case_id=case_id)
+    acting = outside.history(case_id, "link.issued")[0]["data"]["acting"]
+    assert acting == {"kind": "substitute", "for": OFFICER, "basis": "規程第5条"}
+
+
+def test_a_step_for_each_of_several_is_answered_one_by_one(outside: Outside) -> None:
+    session = outside.session(process_id="office_places")
+    outside.desk.start(session, {"item_summary": "依頼", "places.0.name": "本館", "places.1.name": "別館"})
+    for lock in ("電気錠", "南京錠"):
+        step = outside.thread(session).steps[0]
+        assert outside.desk.form(session, step.task_id).fields[0].value is None
+        outside.desk.complete(session, step.task_id, {"lock": lock})
+    sent = outside.thread(session).sent
+    assert [(form.name, form.fields[-1].text) for form in sent] == [
+        ("場所ごとの説明（2）", "南京錠"), ("場所ごとの説明（1）", "電気錠"), ("手続", "2件"),
+    ]  # fmt: skip
+    case_id = outside.rows("outside_link")[0]["case_id"]
+    assert outside.facts(case_id)["describe"] == [{"lock": "電気錠"}, {"lock": "南京錠"}] and outside.case(case_id)["state"] == "closed"
+
+
+PEOPLE = field("checkers", "確認した職員", "people")
+STEP = {"id": "answer", "name": "回答", "seat": "staff@owning_unit"}
+
+
+@pytest.mark.parametrize(
+    ("begin", "drawn", "says"),
+    [
+        (said(), step(**STEP, by_link="anybody"), "書けるのは contractor です"),
+        (said(), step(**STEP, by_link="contractor", final="true"), "決裁や決定"),
+        (said(), step(**STEP, by_link="contractor", hop="知らせるまで"), "速さを計る"),
+        (said(), step("answer", "回答", "staff@owning_unit", PEOPLE, by_link="contractor"), "「確認した職員」"),
+        (said(PEOPLE, by_link="contractor"), step(**STEP), "「確認した職員」"),
+        (said(by_link="contractor"), step("answer", "回答", "${reporter}"), "報告者（reporter）"),
+        (said(by_link="contractor"), step("answer", "回答", "reporter"), "報告者（reporter）"),
+        (said(), action("tell", "連絡", "staff@owning_unit", by_link="contractor"), "最初の開始イベントだけ"),
+    ],
+    ids=range(8),
+)  # fmt: skip
+def test_what_may_not_be_left_to_a_party_does_not_come_into_force(tmp_path: Path, begin: str, drawn: str, says: str) -> None:
+    work = "" if 'id="answer"' in drawn else step(**STEP)
+    parts = (start("apply", begin, name="申請"), drawn, work, end("done", name="完了"), flows("apply > answer > done"))
+    files = {"p.bpmn": diagram(*parts, id="p", head='<bpmn:message id="m_tell" name="tell"/>')}
+    net, findings = examine(files, "p")
+    assert net is not None, findings
+    found = list(check(net, {}, load_organisation(folder() / "office")))
+    assert [finding.rule for finding in found if finding.rule != "name_missing"] == ["by_link"] and says in found[-1].message, found

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
+import logging
 import re
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.serving import make_server
 
 from tests.engine.outside import APPLICATION, OFFICER, PARTY, SECRETS, Outside, make_outside
 from tests.support import MANAGER
@@ -18,6 +21,9 @@ from tests.webui.conftest import token_of
 from tests.webui.posts import signed_in, words
 from tests.webui.test_pages import outline_of
 from webui import create_app
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 PDF = b"%PDF-1.7\n"
 UNUSABLE = "このリンクは使えません。"
@@ -315,3 +321,55 @@ def test_the_pages_are_sound(outside: Outside, app: Flask, party: FlaskClient) -
     for page in pages:
         outline = outline_of(page.text)
         assert outline.problems == [] and len(outline.ids) == len(set(outline.ids)), page.request.path
+
+
+# ---------------------------------------------------------------- in a browser
+
+
+@pytest.fixture
+def site(app: Flask) -> Iterator[str]:
+    """The application on loopback."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize(("width", "script"), [(390, False), (1280, True)])
+def test_a_party_applies_and_corrects_on_a_telephone_without_script(
+    page_at: Callable[..., Page], site: str, outside: Outside, width: int, script: bool
+) -> None:
+    page = page_at(width, f"{site}/c/{outside.issue()}", java_script_enabled=script)
+
+    def fits() -> None:
+        assert page.evaluate("document.documentElement.scrollWidth") == width, f"{page.url} is wider than {width}"
+
+    fits()
+    page.get_by_role("button", name="はじめる").click()
+    page.wait_for_url("**/c/start")
+    reason = page.locator("[name=tier_reason]")
+    assert reason.is_visible() is not script, "what a condition hides, the script hides"
+    page.get_by_role("button", name="送信する").click()
+    page.wait_for_selector(".error-summary")
+    fits()
+    page.fill("[name=item_summary]", "監視業務の再委託")
+    page.fill("[name=measures]", "専用の区画で扱います")
+    page.get_by_role("radio", name="再々委託").check()
+    reason.fill("夜間の監視のため")
+    page.get_by_role("button", name="送信する").click()
+    page.wait_for_url("**/c/received")
+    fits()
+    case_id = outside.rows("case_file")[0]["id"]
+    outside.checked(case_id, ask="区画の図面はありますか。")
+    page.get_by_role("link", name="状況を見る").click()
+    fits()
+    page.get_by_role("link", name="入力する").click()
+    fits()
+    assert "区画の図面はありますか。" in page.content() and page.input_value("[name=tier_reason]") == "夜間の監視のため"
+    page.get_by_role("button", name="補正した内容を送る").click()
+    page.wait_for_url("**/c/received")
+    assert outside.waits(case_id) == ["check"]
