@@ -118,7 +118,8 @@ class OutsideWork(Work):
 
     def _act_on(self, case: OpenCase, row: Row) -> SeatHeld:
         """On behalf of the step's seat. That a colleague there has claimed it keeps colleagues from it, and not whom they have asked."""
-        return self._behalf(row["seat"])
+        self._held = self._behalf(row["seat"])
+        return self._held
 
     def _sight(self, case: OpenCase) -> SeatHeld:
         return self._behalf(self._link["seat"])

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from engine import Engine, OutsideThread, SetClock
-from tests.engine.drawing import diagram, end, exclusive, flows, multi, start
+from tests.engine.drawing import diagram, end, exclusive, flows, multi, service, start
 from tests.support import (
     MANAGER,
     MESSAGES,
@@ -78,6 +78,15 @@ DIAGRAMS: dict[str, tuple[str, ...]] = {
         end("done", name="完了"),
         flows("apply > confirm > done"),
     ),
+    # What the party tells begins a case of another procedure, whose start is left to a party as well.
+    "breach": (
+        said(withdraw="never", numbering="general"),
+        start("begin", said(SUMMARY), name="開始"),
+        step("tell", "事故の連絡", "staff@owning_unit", field("what", "起きたこと", "text", required=True), by_link="contractor"),
+        service("open", "start_case", said(process="office_apart", passes="item_summary=what", link="事故の連絡"), name="案件の開始"),
+        end("done", name="完了"),
+        flows("begin > tell > open > done"),
+    ),
     # One answer for each place.
     "places": (
         said(withdraw="never", numbering="general"),
@@ -118,7 +127,8 @@ def folder() -> Path:
     made = write_offices(scratch() / "bpmn")
     for office in ("office", "elsewhere"):
         for stem, parts in DIAGRAMS.items():
-            (made / office / f"{stem}.bpmn").write_bytes(diagram(*parts, id=f"{office}_{stem}", head=MESSAGES))
+            text = diagram(*parts, id=f"{office}_{stem}", head=MESSAGES)
+            (made / office / f"{stem}.bpmn").write_bytes(text.replace(b"office_apart", f"{office}_apart".encode()))
     return made
 
 

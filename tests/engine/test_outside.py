@@ -617,6 +617,22 @@ def test_a_step_for_each_of_several_is_answered_one_by_one(outside: Outside) -> 
     assert outside.facts(case_id)["describe"] == [{"lock": "電気錠"}, {"lock": "南京錠"}] and outside.case(case_id)["state"] == "closed"
 
 
+def test_a_case_that_its_answer_begins_is_none_of_its_own(both: Outside) -> None:
+    """The contractor tells of a breach: the office's case about it says who told, and the contractor sees nothing of it."""
+    session = both.session(case_id=both.entered("breach"))
+    first = both.rows("outside_link")[0]["case_id"]
+    both.desk.complete(session, both.task(first, "tell")["id"], {"what": "媒体をなくした"})
+    begun = both.rows("case_file")[-1]
+    assert (begun["process_id"], begun["reporter"], begun["title"]) == ("office_apart", "link:1", "媒体をなくした")
+    started = both.history(begun["id"], "case.started")[0]
+    assert started["data"]["acting"]["kind"] == "link" and "sent" not in started["data"]
+    page = both.engine.case(both.engine.viewer(OFFICER), begun["id"])
+    assert page.head.reporter_name == f"相手方 {PARTY}（リンク）"
+    task = both.task(begun["id"], "confirm")["id"]
+    refused(both, TaskNotFound, lambda: both.desk.complete(session, task, {}))
+    assert both.thread(session).state == "over" and begun["number"] not in everything(both, session)
+
+
 PEOPLE = field("checkers", "確認した職員", "people")
 STEP = {"id": "answer", "name": "回答", "seat": "staff@owning_unit"}
 
