@@ -21,8 +21,6 @@ from engine import (
     linked_list,
     lookup,
     obligations,
-    paper_templates,
-    papers,
     people,
     referral_list,
     stopped,
@@ -50,6 +48,8 @@ from engine.model import (
 from engine.moves import Move, armed, ends_case, send_back_targets
 from engine.net import FieldSpec, Kind, Net, Node
 from engine.organisation import PERSON, Organisation
+from engine.paper_desk import PaperDesk
+from engine.papers import Paper
 from engine.sight import cases_of, tasks_of
 from engine.store import OpenCase, others_acted
 from engine.tokens import Marking, Wait
@@ -326,19 +326,16 @@ class CaseReader:
         return AttachmentShown(row["id"], row["name"], row["media_type"], row["size"], row["sha256"], name, row["added_at"]), row["content"]
 
     def papers(self, case: OpenCase, node: Node | None = None, local: Mapping[str, Any] | None = None) -> tuple[PaperOffered, ...]:
-        """The papers that can be made from the case now. On a step, the one it is about (property `paper`) comes first.
+        """The papers that can be made from the case now; see `PaperDesk.offered`."""
+        return self._desk(case).offered(self.clocks(case.id), node, local)
 
-        `paper` may name whom it is made out to: `division_report:1`. The letter of a step for one of the persons is that person's.
-        """
-        templates = paper_templates.office_templates(self._organisation.folder)
-        names = dict(papers.offered(case.facts, self.clocks(case.id), templates))
-        asked, _, number = node.properties.get("paper", "").partition(":") if node else ("", "", "")
-        indexes = {asked: int(number)} if number.isdecimal() else {}
-        if node and node.multi and node.multi.collection == "persons" and local:
-            indexes[papers.LETTER] = local["loop_index"]
-        if asked in templates.papers:
-            names = {asked: templates.papers[asked].name, **names}
-        return tuple(PaperOffered(id, name, indexes.get(id), id == asked) for id, name in names.items())
+    def paper(self, case_id: int, paper_id: str, index: int | None) -> Paper:
+        """A paper made from a visible case now; raises NotFound."""
+        case, head = self.load(case_id)
+        return self._desk(case).made(paper_id, index, head, self.clocks(case_id), lambda: self.timeline(case))
+
+    def _desk(self, case: OpenCase) -> PaperDesk:
+        return PaperDesk(self._connection, case, self._organisation, self._definition, self._viewer.at)
 
     def _diagrams(self, case: OpenCase) -> tuple[tuple[str, str], ...]:
         """The main diagram and every diagram it calls, by the call's path."""

@@ -18,7 +18,8 @@ from engine.limits import DEFAULT
 from engine.net import Kind, Net, Node
 from engine.notice_texts import TEMPLATES
 from engine.organisation import Organisation
-from engine.paper_templates import PAPER_IDS
+from engine.paper_parts import DECISION, OF_APPROVAL
+from engine.paper_templates import office_templates
 
 #: Facts the engine itself keeps; no form may declare them.
 ENGINE_FACTS = frozenset({"reporter", "reporting_unit", "reported_at"})
@@ -48,6 +49,7 @@ def _check(net: Net, decisions: Mapping[str, Decision], organisation: Organisati
     clocks = set(organisation.rules.clock_ids)
     yield from _check_facts(net, decisions)
     yield from _check_settings(net, decisions, organisation)
+    yield from _check_papers(net, decisions, organisation)
     yield from _check_whole(net, organisation)
     for node in net.nodes:
         yield from _check_person(node)
@@ -67,10 +69,9 @@ def _check(net: Net, decisions: Mapping[str, Decision], organisation: Organisati
         if node.decision and node.decision not in decisions:
             yield _unknown("decision_unknown", f"決定表「{node.decision}」がありません", node.decision, decisions, node)
         paper, _, index = node.properties.get("paper", "").partition(":")
-        if paper and (paper not in PAPER_IDS or (index and not index.isdecimal())):
-            yield Finding(
-                "paper_unknown", f"書面「{node.properties['paper']}」はありません（{'、'.join(PAPER_IDS)}）。", node.id, node.source
-            )
+        papers = (*office_templates(organisation.folder).papers, DECISION) if paper else ()
+        if paper and (paper not in papers or (index and not index.isdecimal())):
+            yield Finding("paper_unknown", f"書面「{node.properties['paper']}」はありません（{'、'.join(papers)}）。", node.id, node.source)
         yield from _check_names(net, node, organisation)
         yield from check_service(node, organisation, neighbours)
         yield from _check_passed_over(node)
@@ -111,7 +112,7 @@ def _check_passed_over(node: Node) -> Iterator[Finding]:
     if node.properties.get("records") != "none":
         message = "後閲で先へ進められる処理は、条項の記録になりません。records を none にしてください。"
         yield Finding("passed_over", message, node.id, node.source)
-    if node.properties.get("final") == "true" or node.multi is not None:
+    if "true" in (node.properties.get("final"), node.properties.get("decision")) or node.multi is not None:
         yield Finding("passed_over", "決裁や繰り返しの処理は、後閲にできません。", node.id, node.source)
 
 
@@ -252,8 +253,8 @@ class _Source:
     local: frozenset[str] = frozenset()
 
 
-def _check_facts(net: Net, decisions: Mapping[str, Decision]) -> Iterator[Finding]:
-    """A misspelt fact would read as unknown for ever: every name an expression reads must be declared, derived or set somewhere."""
+def _known(net: Net, decisions: Mapping[str, Decision]) -> set[str]:
+    """The facts that a case of this procedure can have."""
     known = set(COMMON_FACTS)
     for decision in decisions.values():
         known.update(decision.outputs)
@@ -262,6 +263,12 @@ def _check_facts(net: Net, decisions: Mapping[str, Decision]) -> Iterator[Findin
         known.update(_set_by(node))
         if node.multi is not None:
             known.update(name for name in (node.element, node.multi.variable) if name)
+    return known
+
+
+def _check_facts(net: Net, decisions: Mapping[str, Decision]) -> Iterator[Finding]:
+    """A misspelt fact would read as unknown for ever: every name an expression reads must be declared, derived or set somewhere."""
+    known = _known(net, decisions)
     read: set[str] = set()
     for node in net.nodes:
         for source in _expressions(net, node):
@@ -289,6 +296,16 @@ def _tables(net: Net, decisions: Mapping[str, Decision], read: set[str]) -> Iter
             tables[decision.id] = decision
             todo += decision.requires
     yield from tables.values()
+
+
+def _check_papers(net: Net, decisions: Mapping[str, Decision], organisation: Organisation) -> Iterator[Finding]:
+    """Papers of an approval that belong to this procedure: a misspelt fact would stay blank on them for ever."""
+    known = _known(net, decisions)
+    for template in office_templates(organisation.folder).papers.values():
+        if net.process_id in template.process:
+            for name in sorted(template.names - known - OF_APPROVAL):
+                message = f"書面「{template.id}」の「{name}」という項目は、どの画面にも決定表にもありません{near(name, known)}。"
+                yield Finding("paper_unknown", message, net.process_id, f"papers/{template.id}.toml")
 
 
 def _check_settings(net: Net, decisions: Mapping[str, Decision], organisation: Organisation) -> Iterator[Finding]:

@@ -94,6 +94,7 @@ _WITHIN: Mapping[str, frozenset[str]] = {
 _STEP = frozenset(
     ["clause", "records", "urgency", "deadline", "send_back_to", "not_same_person_as", "button", "sets", "suggestion", "paper", "moment"]
 ) | {
+    "decision",
     "final",
     "hop",
     "passed_over",

@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from engine import forms
 from engine.clock import JST
+from engine.era import japanese_date
+from engine.net import FieldSpec
 
 MASK = "＊＊＊"
 #: Characters that break a paper or make it read otherwise than it says: controls but line feed, direction marks, lone surrogates.
@@ -47,6 +50,49 @@ def moment(value: Any) -> str:
             return clean(value)
         return f"{day(local.date())}{local.hour}時{local.minute:02}分"
     return day(value) if isinstance(value, date) else clean(value)
+
+
+# ---------------------------------------------------------------- official texts: years of the era, everything in full
+
+
+def era_moment(at: datetime) -> str:
+    """An instant in Japanese civil time with its era: 令和8年11月21日14時30分."""
+    local = at.astimezone(JST)
+    return f"{japanese_date(local.date())}{local.hour}時{local.minute:02}分"
+
+
+def written(spec: FieldSpec | None, value: Any, labels: Mapping[str, str]) -> str:
+    """A fact of any procedure as an official text writes it; "" for what is not there.
+
+    Args:
+        spec: the field that declares it; None for one that no form asks for, which is read by its shape.
+        labels: names of units by id and of people by `person:ID`.
+    """
+    if value is None or value == "" or value == []:
+        return ""
+    if isinstance(value, list) and all(isinstance(row, Mapping) for row in value):
+        return "\n".join(_entry(spec, row) for row in value)
+    if spec is not None and spec.type not in ("date", "datetime"):
+        return clean(forms.words(spec, value, labels))
+    if isinstance(value, bool):
+        return "はい" if value else "いいえ"
+    if isinstance(value, list):
+        return "、".join(written(None, one, labels) for one in value)
+    try:
+        if isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
+            return japanese_date(date.fromisoformat(value))
+        if isinstance(value, str) and re.match(r"\d{4}-\d{2}-\d{2}T", value):
+            at = datetime.fromisoformat(value)
+            return era_moment(at if at.tzinfo else at.replace(tzinfo=JST))
+    except (ValueError, OverflowError):
+        pass
+    return clean(value)
+
+
+def _entry(spec: FieldSpec | None, row: Mapping[str, Any]) -> str:
+    """One row of a `rows` field, each column with its heading."""
+    named = {choice.value: choice.label for choice in spec.choices} if spec is not None else {}
+    return "・" + "、".join(f"{named.get(name, name)}：{clean(cell)}" for name, cell in row.items() if clean(cell))
 
 
 def _number(value: Any) -> int | None:

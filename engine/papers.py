@@ -16,7 +16,8 @@ from typing import Any, Protocol
 from engine.clock import civil_day
 from engine.errors import NotFound
 from engine.paper_facts import MASK, CaseWords, Value, clean, day, hider, moment, name_of, persons_of
-from engine.paper_templates import ITEMS, PAPER_IDS, SUBMITTED_ON, Part, Template, Templates, names_in, office_templates
+from engine.paper_parts import ITEMS, PAPER_IDS, SUBMITTED_ON, Part, Template, Templates, names_in
+from engine.paper_templates import office_templates
 from engine.views import CaseHead, ClockShown, Event
 
 #: Papers that leave the office for the person or the public: other persons' names are blotted out of them.
@@ -28,7 +29,10 @@ OUTWARD = (LETTER, "substitute_notice")
 
 @dataclass(frozen=True)
 class Section:
-    """One part of a paper: lines of text or rows of a table. `columns` heads the rows; without it a row is (label, value)."""
+    """One part of a paper: lines of text or rows of a table. `columns` heads the rows; without it a row is (label, value).
+
+    `style` is `seats` for rows drawn as boxes side by side; `widths` are the columns' shares of the sheet in hundredths.
+    """
 
     number: str
     heading: str
@@ -38,11 +42,30 @@ class Section:
     missing: str = ""
     columns: tuple[str, ...] = ()
     id: str = ""
+    style: str = ""
+    widths: tuple[int, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """The section as plain data; the keys are stable."""
+        return {
+            "id": self.id,
+            "number": self.number,
+            "heading": self.heading,
+            "lines": list(self.lines),
+            "columns": list(self.columns),
+            "rows": [list(row) for row in self.rows],
+            "complete": self.complete,
+            "missing": self.missing,
+        }
 
 
 @dataclass(frozen=True)
 class Paper:
-    """A paper ready to be shown, printed or exported. `notes` are for the official who makes it; a letter is printed without them."""
+    """A paper ready to be shown, printed or exported. `notes` are for the official who makes it; a letter is printed without them.
+
+    `watermark` lies across every page of what is not, or no longer, in force. `additions` stand on a sheet of their own, apart from what
+    cannot change any more.
+    """
 
     id: str
     title: str
@@ -56,8 +79,10 @@ class Paper:
     complete: bool = True
     kind: str = ""  # of a report to the Commission: preliminary, preliminary_final, final or supplement
     sender: str = ""
-    layout: str = "report"  # or letter
+    layout: str = "report"  # or letter, decision
     choices: tuple[tuple[int, str], ...] = ()  # (index, words): whom it can be made out to, where there are several
+    watermark: str = ""
+    additions: tuple[Section, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The paper as plain data; the keys are stable."""
@@ -70,22 +95,12 @@ class Paper:
             "addressee": self.addressee,
             "number": self.number,
             "made_on": self.made_on.isoformat(),
-            "sections": [
-                {
-                    "id": section.id,
-                    "number": section.number,
-                    "heading": section.heading,
-                    "lines": list(section.lines),
-                    "columns": list(section.columns),
-                    "rows": [list(row) for row in section.rows],
-                    "complete": section.complete,
-                    "missing": section.missing,
-                }
-                for section in self.sections
-            ],
+            "sections": [section.as_json() for section in self.sections],
             "notes": list(self.notes),
             "missing": list(self.missing),
             "complete": self.complete,
+            **({"watermark": self.watermark} if self.watermark else {}),
+            **({"additions": [section.as_json() for section in self.additions]} if self.additions else {}),
         }
 
 
@@ -221,7 +236,7 @@ def gather(
     masked = hide is not None and any(MASK in value.text for value in values.values())
     holds = _conditions(case, kind, masked=masked, nobody=paper_id == "notice_letter" and person is None)
     fitting = [part for part in template.parts if _fits(part.when, holds)]
-    made = [_section(part, values, holds, template.unknown, history, case.words["text"]) for part in fitting]
+    made = [section_of(part, values, holds, template.unknown, history, case.words["text"]) for part in fitting]
     sections = tuple(section for section, _ in made if section is not None)
     missing = [name for _, names in made for name in names]
     addressee = _addressee(template, values, holds, index if paper_id == "division_report" else None)
@@ -230,14 +245,14 @@ def gather(
     return Paper(
         id=paper_id,
         kind=kind,
-        title=_fill(template.title, values, template.unknown),
+        title=fill(template.title, values, template.unknown),
         office=clean(organisation.name),
-        sender=_fill(template.sender, values, template.unknown),
+        sender=fill(template.sender, values, template.unknown),
         addressee=addressee,
         number=clean(head.number),
         made_on=civil_day(at),
         sections=sections,
-        notes=tuple(_fill(note.text, values, template.unknown) for note in template.notes if _fits(note.when, holds)),
+        notes=tuple(fill(note.text, values, template.unknown) for note in template.notes if _fits(note.when, holds)),
         missing=tuple(missing),
         complete=not missing,
         layout=template.layout,
@@ -250,7 +265,7 @@ def _choices(template: Template, facts: Mapping[str, Any], values: Mapping[str, 
     if template.id == LETTER:
         return tuple((number, clean(row.get("label")) or f"{number + 1}人目") for number, row in enumerate(persons_of(facts)))
     if template.id == "division_report":
-        return tuple((number, _fill(row.text, values, "")) for number, row in enumerate(template.addressees))
+        return tuple((number, fill(row.text, values, "")) for number, row in enumerate(template.addressees))
     return ()
 
 
@@ -346,7 +361,7 @@ def _fits(when: Iterable[str], holds: Mapping[str, bool]) -> bool:
     return all(not holds[name[4:]] if name.startswith("not ") else holds[name] for name in when)
 
 
-def _fill(text: str, values: Mapping[str, Value], unknown: str) -> str:
+def fill(text: str, values: Mapping[str, Value], unknown: str) -> str:
     """The text with its placeholders filled in one pass, so that braces inside a fact stay what they are."""
     return "".join(before + ((values[name].text or unknown) if name else "") for before, name, _, _ in string.Formatter().parse(text))
 
@@ -357,7 +372,7 @@ def _worst(texts: Iterable[str], values: Mapping[str, Value]) -> str:
     return "blank" if "blank" in states else "not_yet" if "not_yet" in states else "known"
 
 
-def _section(
+def section_of(
     part: Part, values: Mapping[str, Value], holds: Mapping[str, bool], unknown: str, history: Sequence[Event], say: Mapping[str, str]
 ) -> tuple[Section | None, list[str]]:
     """A section and the names of what is missing in it; None when there is nothing to say and the template wants it left out then."""
@@ -367,7 +382,7 @@ def _section(
 
     if part.if_known and part.text and _worst(part.text, values) == "blank":
         return None, []
-    lines = tuple(line for text in part.text for line in _fill(text, values, unknown).split("\n"))
+    lines = tuple(line for text in part.text for line in fill(text, values, unknown).split("\n"))
     rows: list[tuple[str, ...]] = []
     missing: list[str] = []
     states: list[str] = []
@@ -378,7 +393,7 @@ def _section(
         state = _worst([row.value], values)
         if not _fits(row.when, holds) or (row.if_known and state == "blank"):
             continue
-        rows.append((row.label, _fill(row.value, values, unknown)))
+        rows.append((row.label, fill(row.value, values, unknown)))
         if row.needed and lacks(state):
             missing.append(row.label)
             states.append(state)
@@ -399,10 +414,10 @@ def _addressee(template: Template, values: Mapping[str, Value], holds: Mapping[s
     if index is not None:
         if isinstance(index, bool) or not 0 <= index < len(template.addressees):
             raise NotFound(paper=template.id, index=index)
-        return _fill(template.addressees[index].text, values, "")
+        return fill(template.addressees[index].text, values, "")
     # The last that fits: rungs are listed from the bottom, and the report goes to the highest that its conditions reach.
     fitting = [row for row in template.addressees if _fits(row.when, holds)]
-    return _fill(fitting[-1].text, values, "") if fitting else ""
+    return fill(fitting[-1].text, values, "") if fitting else ""
 
 
 def _person(facts: Mapping[str, Any], index: int) -> Mapping[str, Any]:

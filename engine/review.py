@@ -15,7 +15,7 @@ from engine.moves import Move
 from engine.referrals import ReferralVerbs
 from engine.store import OpenCase, Writer
 from engine.tokens import Marking, Wait
-from engine.unit_of_work import MAX_NOTE
+from engine.unit_of_work import MAX_NOTE, changed_facts
 from engine.views import SeatHeld
 
 log = logging.getLogger(__name__)
@@ -109,7 +109,7 @@ class ReviewVerbs(ReferralVerbs):
             task.update().where(task.c.id == row["id"]).values(state="cancelled", closed_at=self._now, version=row["version"] + 1)
         )
         case.finished = row
-        data = {"name": row["name"], "why": why, "to": self._name_of(row["seat"], case)}
+        data = {"name": row["name"], "why": why, "to": self._name_of(row["seat"], case), **changed_facts(case.facts, move.facts)}
         if reason:
             data["reason"] = reason
         case.entries.append(self._entry("task.passed_over", wait.node, data, held, row))

@@ -529,13 +529,7 @@ class Engine:
     def paper(self, viewer: Viewer, case_id: int, paper_id: str, *, index: int | None = None) -> papers.Paper:
         """A paper made from a visible case now; raises NotFound."""
         with self._reading_as(viewer) as reader:
-            case, head = reader.load(case_id)
-            clocks = reader.clocks(case_id)
-            events = reader.timeline(case)
-        office = self.organisations[viewer.organisation]
-        return papers.gather(
-            paper_id, facts=case.facts, clocks=clocks, head=head, organisation=office, at=viewer.at, history=events, index=index
-        )
+            return reader.paper(case_id, paper_id, index)
 
     def attachment(self, viewer: Viewer, attachment_id: int) -> tuple[AttachmentShown, bytes]:
         """An attachment with its bytes; raises NotFound."""

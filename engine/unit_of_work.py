@@ -346,3 +346,9 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, li
     return {
         name: [before.get(name), after.get(name)] for name in sorted(before.keys() | after.keys()) if before.get(name) != after.get(name)
     }
+
+
+def changed_facts(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """The changes as the record keeps them beside an act that seldom makes any; nothing when there is none."""
+    found = changes(before, after)
+    return {"facts": found} if found else {}

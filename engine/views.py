@@ -290,13 +290,14 @@ class ActionOffered:
 class PaperOffered:
     """A paper that can be made from the case now; `index` is the row it is for, where each row has a paper of its own.
 
-    `of_step` marks the one that the step at hand is about (property `paper`).
+    `of_step` marks the one that the step at hand is about (property `paper`); `for_party` one that a party outside may read by its link.
     """
 
     id: str
     name: str
     index: int | None = None
     of_step: bool = False
+    for_party: bool = False
 
 
 @dataclass(frozen=True)

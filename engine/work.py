@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from engine import access, attachments, bars, hops, tokens
+from engine import access, attachments, bars, decision_record, hops, tokens
 from engine.clock import civil_day, to_micros
 from engine.correcting import LedgerVerbs
 from engine.definitions import Definition
@@ -33,8 +33,8 @@ from engine.net import Node
 from engine.notices import Told
 from engine.organisation import PERSON
 from engine.sight import tasks_of
-from engine.store import insert_new, others_acted, see
-from engine.unit_of_work import changes, japanese
+from engine.store import OpenCase, insert_new, others_acted, see
+from engine.unit_of_work import changed_facts, changes, japanese
 from engine.views import SeatHeld
 
 #: The page's own input for why something comes late; errors about it carry this name.
@@ -171,6 +171,7 @@ class Work(LedgerVerbs, LinkVerbs):
         data: dict[str, Any] = {"name": row["name"], "facts": changes(case.facts, move.facts), **late}
         if multiple:
             data["index"] = wait.local["loop_index"]
+        data |= self._names(case, node, move.facts, held)
         case.entries.append(self._entry("task.completed", node, data, held, row, recorded(node)))
         if held.kind == "decision":  # 代決: whoever decides is told, and reads it when back
             principal = f"{PERSON}{held.principal}"
@@ -180,6 +181,13 @@ class Work(LedgerVerbs, LinkVerbs):
         self._drop_draft(f"task:{task_id}")
         for node_id, more in (following or {}).items():
             self._complete_following(case.id, node_id, more)
+
+    def _names(self, case: OpenCase, node: Node, facts: Mapping[str, Any], held: SeatHeld) -> dict[str, Any]:
+        """What a decision's row says beside the act: what everybody and everything was called, for its paper (決裁鑑)."""
+        if not decision_record.decides(node):
+            return {}
+        more = (self.person, held.principal)
+        return {"names": decision_record.names_now(self._connection, case, facts, node, civil_day(self._now), more, held.seat)}
 
     def _late(self, node: Node, since: datetime, definition: Definition, reason: str) -> dict[str, Any]:
         """What the record says of a hop that took longer than its urgency word allows; raises FormInvalid when the reason is missing."""
@@ -226,7 +234,9 @@ class Work(LedgerVerbs, LinkVerbs):
         step = move.send_back(case.marking, wait, chosen.id)
         case.sent_back_to = chosen.id
         self._finish_task(case, row, "sent_back", held)
-        case.entries.append(self._entry("task.sent_back", wait.node, {"name": row["name"], "to": chosen.name, "reason": text}, held, row))
+        data: dict[str, Any] = {"name": row["name"], "to": chosen.name, "to_node": chosen.id, "reason": text}
+        data |= changed_facts(case.facts, move.facts) | self._names(case, wait.node, move.facts, held)
+        case.entries.append(self._entry("task.sent_back", wait.node, data, held, row))
         self._save(case, move, step.marking)
         self._connection.execute(
             task.update().where(task.c.case_id == case.id, task.c.node == chosen.id, task.c.state == "open").values(sent_back_reason=text)
@@ -334,7 +344,8 @@ class Work(LedgerVerbs, LinkVerbs):
         allowed = {found for group in wait.node.candidate_groups if (found := lost_move.seat_or_none(group))}
         held = self._standing_among(allowed, lost.row["process_id"])
         step = lost_move.deliver(lost.marking, wait, {})
-        lost.entries.append(self._entry("case.merged", wait.node, {"into": kept.row["number"], "into_id": into, "reason": text}, held))
+        told = {"into": kept.row["number"], "into_id": into, "reason": text, **changed_facts(lost.facts, lost_move.facts)}
+        lost.entries.append(self._entry("case.merged", wait.node, told, held))
         self._save(lost, lost_move, step.marking)
         self._connection.execute(case_file.update().where(case_file.c.id == case_id).values(merged_into=into))
         self._connection.execute(case_link.insert().values(case_id=into, other_id=case_id, kind="merged"))

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from engine import paper_templates, papers
+from engine import paper_parts, paper_templates, papers
 from engine.errors import NotFound, OrganisationBroken
 from engine.views import CaseHead, ClockShown, Event
 
@@ -405,7 +405,7 @@ def test_a_running_clock_offers_the_report_and_every_offer_can_be_made() -> None
 )
 def test_no_fact_breaks_a_paper(paper_id: str, value: Any) -> None:
     names = [
-        *paper_templates.ITEMS, "event", "holds", "mynumber", "count", "count_max", "rule43", "mn_rule2", "unknown", "mn_system", "occurred_at", "discovered_at",
+        *paper_parts.ITEMS, "event", "holds", "mynumber", "count", "count_max", "rule43", "mn_rule2", "unknown", "mn_system", "occurred_at", "discovered_at",
         "persons", "notify", "grave", "grave_reasons", "contractor", "preliminary_receipt", "final_submitted_on", "withdraw_reason", "appi68",
     ]  # fmt: skip
     for facts in (dict.fromkeys(names, value), *({**WHOLE, name: value} for name in names)):
