@@ -192,11 +192,16 @@ def attachment(attachment_id: int) -> Response:
 # ---------------------------------------------------------------- papers
 
 
+#: The paper of a decision has an address of its own.
+DECISION = {"paper_id": "decision"}
+
+
 def _paper(case_id: int, paper_id: str) -> Paper:
     return engine().paper(viewer(), case_id, paper_id, index=request.args.get("index", type=int))
 
 
 @cases.get("/cases/<id:case_id>/papers/<paper_id>")
+@cases.get("/cases/<id:case_id>/decision", defaults=DECISION)
 def paper(case_id: int, paper_id: str) -> str:
     """The paper as a page, which prints as it looks."""
     made = _paper(case_id, paper_id)
@@ -204,6 +209,7 @@ def paper(case_id: int, paper_id: str) -> str:
 
 
 @cases.get("/cases/<id:case_id>/papers/<paper_id>.pdf")
+@cases.get("/cases/<id:case_id>/decision.pdf", defaults=DECISION)
 def paper_pdf(case_id: int, paper_id: str) -> Response:
     """The paper as PDF."""
     from webui.pdf import render_pdf  # drawing is imported only where it is asked for
@@ -215,6 +221,7 @@ def paper_pdf(case_id: int, paper_id: str) -> Response:
 
 
 @cases.get("/cases/<id:case_id>/papers/<paper_id>.json")
+@cases.get("/cases/<id:case_id>/decision.json", defaults=DECISION)
 def paper_json(case_id: int, paper_id: str) -> Response:
     """The paper as data."""
     return jsonify(_paper(case_id, paper_id).as_json())

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import unicodedata
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 from xml.sax.saxutils import escape
@@ -22,7 +23,7 @@ from reportlab.lib.units import mm
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.pdfgen.canvas import Canvas
-from reportlab.platypus import CondPageBreak, Flowable, KeepTogether, Paragraph, SimpleDocTemplate, Spacer, Table
+from reportlab.platypus import CondPageBreak, Flowable, KeepTogether, PageBreak, Paragraph, SimpleDocTemplate, Spacer, Table
 
 from engine import Paper
 from webui.formatting import wareki
@@ -57,6 +58,10 @@ HEADING = _style("heading", SANS, 10.5)
 HEADING_IN_LETTER = _style("heading-in-letter", SANS, 11, spaceBefore=8, spaceAfter=2)
 LABELS = _style("label", SANS, 9)
 SMALL = _style("small", size=9, textColor=FAINT)
+BOX_STEP = _style("box-step", SANS, 8.5, alignment=TA_CENTER)
+BOX = _style("box", size=9, alignment=TA_CENTER)
+BOX_NAME = _style("box-name", SANS, 10, alignment=TA_CENTER)
+IN_A_ROW = 4  # boxes of seats side by side
 
 
 def render_pdf(paper: Paper) -> bytes:
@@ -72,6 +77,8 @@ def render_pdf(paper: Paper) -> bytes:
         story += printer.letter_section(section) if letter else printer.section(section)
     if not letter:
         story += printer.notes(paper)
+    if paper.additions:
+        story += printer.additions(paper)
     if printer.substituted:
         story += [Spacer(1, 4 * mm), printer.words(SUBSTITUTED, SMALL)]
 
@@ -92,14 +99,30 @@ def render_pdf(paper: Paper) -> bytes:
         invariant=1,
         allowSplitting=1,
     )
-    document.build(story, canvasmaker=lambda *args, **kwargs: _Pages(*args, foot=printer.plain(paper.number), **kwargs))
+    foot, across = printer.plain(paper.number), printer.plain(paper.watermark)
+    document.build(story, canvasmaker=lambda *args, **kwargs: _Pages(*args, foot=foot, across=across, **kwargs))
     return out.getvalue()
 
 
-class _Pages(Canvas):
-    """Writes the number of pages on every page once it is known."""
+class _Apart(Flowable):
+    """From the page it stands on, pages are counted anew and named in the footer: what is added changes nothing on the pages before."""
 
-    def __init__(self, *args: Any, foot: str, **kwargs: Any) -> None:
+    width = height = 0
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name = name
+
+    def draw(self) -> None:
+        self.canv.part = self._name
+
+
+class _Pages(Canvas):
+    """Writes the number of pages on every page once it is known, each part's by itself, and lays a watermark across."""
+
+    def __init__(self, *args: Any, foot: str, across: str = "", **kwargs: Any) -> None:
+        self.part = ""
+        self._across = across
         super().__init__(*args, **kwargs)
         self.setViewerPreference("DisplayDocTitle", "true")
         self._foot = foot
@@ -110,14 +133,28 @@ class _Pages(Canvas):
         self._startPage()
 
     def save(self) -> None:
-        for number, page in enumerate(self._kept, 1):
+        parts = [page["part"] for page in self._kept]
+        for place, page in enumerate(self._kept):
             self.__dict__.update(page)
+            if self._across:
+                self._lay_across()
             self.setFont(SANS, 8.5)
             self.setFillColor(FAINT)
             self.drawString(MARGIN, 12 * mm, self._foot)
-            self.drawRightString(A4[0] - MARGIN, 12 * mm, f"{number} / {len(self._kept)} ページ")
+            number = parts[: place + 1].count(self.part)
+            self.drawRightString(A4[0] - MARGIN, 12 * mm, f"{self.part}{number} / {parts.count(self.part)} ページ")
             super().showPage()
         super().save()
+
+    def _lay_across(self) -> None:
+        size = min(72.0, 460.0 / max(len(self._across), 1))
+        self.saveState()
+        self.setFont(SANS, size)
+        self.setFillColor(FAINT, alpha=0.16)
+        self.translate(A4[0] / 2, A4[1] / 2)
+        self.rotate(30)
+        self.drawCentredString(0, -size / 2, self._across)
+        self.restoreState()
 
 
 class _Printer:
@@ -153,6 +190,8 @@ class _Printer:
 
     def section(self, section: Any) -> list[Flowable]:
         """A section of a report: a boxed table with its heading, which may break anywhere, inside a cell too."""
+        if section.style == "seats":
+            return self.seats(section)
         grid: list[list[Any]] = []
         styles: list[tuple[Any, ...]] = [
             ("BOX", (0, 0), (-1, -1), 0.7, RULE),
@@ -182,8 +221,56 @@ class _Printer:
                 styles.append(("LINEABOVE", (0, first), (-1, first), 0.4, RULE))
         if not grid:
             return []
-        table = Table(grid, colWidths=_widths(columns, bool(section.columns)), style=styles, splitByRow=1, splitInRow=1)
+        table = Table(grid, colWidths=_widths(columns, bool(section.columns), section.widths), style=styles, splitByRow=1, splitInRow=1)
         return [CondPageBreak(TOGETHER), table, Spacer(1, 3 * mm)]
+
+    def seats(self, section: Any) -> list[Flowable]:
+        """Seats as boxes side by side, as on the sheet that goes round for stamps."""
+        parts: list[Flowable] = [CondPageBreak(TOGETHER), self.words(section.heading, HEADING), Spacer(1, 1 * mm)]
+        boxes = [self._box(*row) for row in section.rows]
+        lines = [boxes[start : start + IN_A_ROW] for start in range(0, len(boxes), IN_A_ROW)]
+        for line in lines:
+            last = len(line) - 1
+            styles = [
+                ("BOX", (0, 0), (last, -1), 0.7, RULE),
+                ("LINEAFTER", (0, 0), (last, -1), 0.4, RULE),
+                ("LINEBELOW", (0, 0), (last, 0), 0.4, RULE),
+                ("BACKGROUND", (0, 0), (last, 0), SHADE),
+                ("VALIGN", (0, 0), (-1, -1), "TOP"),
+                ("LEFTPADDING", (0, 0), (-1, -1), 3),
+                ("RIGHTPADDING", (0, 0), (-1, -1), 3),
+                ("TOPPADDING", (0, 0), (-1, -1), 1),
+                ("BOTTOMPADDING", (0, 0), (-1, -1), 2),
+            ]
+            grid = [list(row) + [""] * (IN_A_ROW - len(line)) for row in zip(*line, strict=True)]
+            table = Table(grid, colWidths=[WIDTH / IN_A_ROW] * IN_A_ROW, style=styles, splitByRow=1, splitInRow=1)
+            parts.append(KeepTogether([table]))
+        return [*parts, Spacer(1, 3 * mm)]
+
+    def _box(self, step: str, seat: str, name: str, when: str, mark: str) -> list[Paragraph]:
+        """One box from top to bottom; what is long in it breaks like any other text."""
+        return [
+            self.words(step, BOX_STEP),
+            self.words(seat, BOX),
+            self.words(name, BOX_NAME),
+            self.words(when, BOX),
+            self.words(f"〔{mark}〕" if mark else "", BOX),
+        ]
+
+    def additions(self, paper: Paper) -> list[Flowable]:
+        """What came after, on pages of its own."""
+        said = f"次の事項は、{wareki(paper.made_on)}の決裁の後に加わったものです。{paper.title}の内容は変わっていません。"
+        parts: list[Flowable] = [
+            PageBreak(),
+            _Apart("追記 "),
+            self.words(paper.number, SIDE),
+            self.words("決裁後の追記", TITLE),
+            self.words(said, BODY),
+        ]
+        parts.append(Spacer(1, 3 * mm))
+        for section in paper.additions:
+            parts += self.section(section)
+        return parts
 
     def letter_section(self, section: Any) -> list[Flowable]:
         """A section of a letter: a heading and paragraphs."""
@@ -192,6 +279,8 @@ class _Printer:
             heading = f"{section.number}　{section.heading}" if section.number else section.heading
             parts += [CondPageBreak(TOGETHER), self.words(heading, HEADING_IN_LETTER)]
         parts += [self.words(line, LETTER) for line in section.lines if line]
+        if section.columns:
+            return [*parts, *self.section(replace(section, heading="", lines=()))]
         parts += [self.words("：".join(row), LETTER) for row in section.rows]
         return parts
 
@@ -210,7 +299,9 @@ class _Printer:
         return [KeepTogether(said)]
 
 
-def _widths(columns: int, headed: bool) -> list[float]:
+def _widths(columns: int, headed: bool, shares: tuple[int, ...] = ()) -> list[float]:
+    if len(shares) == columns:
+        return [WIDTH * share / sum(shares) for share in shares]
     if columns == 1:
         return [WIDTH]
     if not headed:
