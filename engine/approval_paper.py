@@ -19,19 +19,30 @@ from engine.papers import Paper, Section, fill, section_of
 Evaluate = Callable[[str, Mapping[str, Any]], Any]
 
 
-def approval(template: Template, rows: Sequence[Row], decisions: Sequence[Decision], evaluate: Evaluate) -> Decision | None:
-    """The decision by which the case was approved and still is; None when there is none.
+def approval(template: Template, rows: Sequence[Row], decisions: Sequence[Decision], evaluate: Evaluate) -> tuple[Decision, Row] | None:
+    """The decision by which the case was approved and still is, and the row with which the approval was whole; None when there is none.
 
-    A later decision of another kind (a revocation, say) leaves it the decision that it was, as long as `approved_when` holds after it too.
+    They differ where several approve side by side, or a number is given afterwards: `approved_when` holds with the last of them only.
     """
-    found = None
     for decision in decisions:
-        if decision.state != "stands":
+        mine = template.decided_by in ("", decision.node.element)
+        since = _since(template, rows, decision, evaluate) if mine and decision.state == "stands" else None
+        if since is not None:
+            return decision, since
+    return None
+
+
+def _since(template: Template, rows: Sequence[Row], decision: Decision, evaluate: Evaluate) -> Row | None:
+    """The row since which `approved_when` has held without a break."""
+    facts = facts_of(row for row in rows if row.seq < decision.row.seq)
+    since: Row | None = None
+    for row in rows:
+        if row.seq > decision.row.seq and not row.data.get("facts"):
             continue
-        facts = facts_of(row for row in rows if row.seq <= decision.row.seq)
-        approved = evaluate(template.approved_when, facts) is True
-        found = (found or decision) if approved else None
-    return found
+        if row.seq >= decision.row.seq:
+            facts = {**facts, **facts_of([row])}
+            since = (since or row) if evaluate(template.approved_when, facts) is True else None
+    return since
 
 
 def gather(
@@ -39,6 +50,7 @@ def gather(
     *,
     rows: Sequence[Row],
     decision: Decision,
+    whole: Row,
     facts: Mapping[str, Any],
     specs: Mapping[str, FieldSpec],
     names: Names,
@@ -52,14 +64,15 @@ def gather(
     Args:
         rows: the case's record.
         decision: the approval.
-        facts: of today. What the decision knew stands as it was decided; what came later (a number given afterwards) is filled in.
+        whole: the row with which it was whole, whose day is the paper's.
+        facts: of today. What was known then stands as it was; only what was blank is filled in.
         specs: declared fields by id.
         names: as of the decision.
         number: of the case.
         title: of the case.
         say: the office's words for what is missing.
     """
-    then = facts_of(row for row in rows if row.seq <= decision.row.seq)
+    then = facts_of(row for row in rows if row.seq <= whole.seq)
     merged = {**facts, **{name: value for name, value in then.items() if value not in (None, "", [])}}
     values = {name: Value(written(specs.get(name), value, names.labels)) for name, value in merged.items()}
     values |= {name: Value(clean(text)) for name, text in _own(decision, merged, names, number, title).items()}
@@ -71,6 +84,9 @@ def gather(
     missing = [name for _, names_of in made for name in names_of]
     if template.addressees and not addressee.strip():
         missing.insert(0, "宛名")
+    given = fill(template.number_text, values, "").strip()
+    if not given:
+        missing.insert(0, "番号")
     void = bool(template.void_when) and evaluate(template.void_when, facts) is True
     return Paper(
         id=template.id,
@@ -78,8 +94,8 @@ def gather(
         office=clean(names.office),
         sender=fill(template.sender, values, template.unknown).strip(),
         addressee=addressee.strip(),
-        number=fill(template.number_text, values, "").strip() or clean(number),
-        made_on=civil_day(decision.row.at),
+        number=given,
+        made_on=civil_day(whole.at),
         sections=tuple(section for section, _ in made if section is not None),
         notes=tuple(fill(note.text, values, template.unknown) for note in template.notes if _holds(note.when, merged, evaluate)),
         missing=tuple(missing),
@@ -101,7 +117,7 @@ def _own(decision: Decision, facts: Mapping[str, Any], names: Names, number: str
         "decided_day": japanese_date(civil_day(at)),
         "decided_at": era_moment(at),
         "decided_seat": names.seat(decision.row.seat),
-        "decided_post": names.post(decision.row.seat),
+        "decided_post": names.post(decision.row.seat).removeprefix(f"{names.office} "),  # the office is said beside it
         "clauses": "、".join(names.clause(clause) for clause in decision.node.listed("clause")),
     }
 

@@ -53,11 +53,6 @@ class Decision:
     since: Row | None = None
 
 
-def decides(node: Node) -> bool:
-    """Whether completing a step decides the case: property `decision`, or the final decision that a 代決者 may take (`final`)."""
-    return "true" in (node.properties.get("decision"), node.properties.get("final"))
-
-
 def declared(net: Net) -> dict[str, FieldSpec]:
     """Every declared field by its id, as the first form that has it says."""
     found: dict[str, FieldSpec] = {}
@@ -102,7 +97,7 @@ def decisions(rows: Sequence[Row], net: Net) -> tuple[Decision, ...]:
     found = [
         (row, node)
         for row in rows
-        if row.tag in (DECIDED, RETURNED) and (node := net.by_id.get(row.node)) is not None and decides(node)
+        if row.tag in (DECIDED, RETURNED) and (node := net.by_id.get(row.node)) is not None and node.decides
     ]  # fmt: skip
     return tuple(_decision(number, row, node, rows) for number, (row, node) in enumerate(found, 1))
 

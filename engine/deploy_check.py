@@ -112,7 +112,7 @@ def _check_passed_over(node: Node) -> Iterator[Finding]:
     if node.properties.get("records") != "none":
         message = "後閲で先へ進められる処理は、条項の記録になりません。records を none にしてください。"
         yield Finding("passed_over", message, node.id, node.source)
-    if "true" in (node.properties.get("final"), node.properties.get("decision")) or node.multi is not None:
+    if node.decides or node.multi is not None:
         yield Finding("passed_over", "決裁や繰り返しの処理は、後閲にできません。", node.id, node.source)
 
 
@@ -303,6 +303,10 @@ def _check_papers(net: Net, decisions: Mapping[str, Decision], organisation: Org
     known = _known(net, decisions)
     for template in office_templates(organisation.folder).papers.values():
         if net.process_id in template.process:
+            if not any(node.decides and template.decided_by in ("", node.element) for node in net.nodes):
+                which = f"「{template.decided_by}」" if template.decided_by else ""
+                message = f"書面「{template.id}」の決裁の処理{which}が、この手続にありません（decision が true の処理です）。"
+                yield Finding("paper_unknown", message, net.process_id, f"papers/{template.id}.toml")
             for name in sorted(template.names - known - OF_APPROVAL):
                 message = f"書面「{template.id}」の「{name}」という項目は、どの画面にも決定表にもありません{near(name, known)}。"
                 yield Finding("paper_unknown", message, net.process_id, f"papers/{template.id}.toml")

@@ -220,6 +220,11 @@ class Node:
         """Whether a token rests here until an act or an event (a task, a catch event, an event-based gateway)."""
         return self.kind in (Kind.USER_TASK, Kind.MANUAL_TASK, Kind.RECEIVE_TASK, Kind.CATCH, Kind.EVENT_GATEWAY)
 
+    @property
+    def decides(self) -> bool:
+        """Whether completing it decides the case: property `decision`, or the final decision that a 代決者 may take (`final`)."""
+        return "true" in (self.properties.get("decision"), self.properties.get("final"))
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from engine import approval_paper, decision_paper, decision_record, paper_templates, papers
 from engine.clock import civil_day
-from engine.decision_record import Decision, Names, decides
+from engine.decision_record import Decision, Names
 from engine.definitions import Definition
 from engine.errors import NotFound
 from engine.model import definition, task
@@ -62,7 +62,7 @@ class PaperDesk:
 
     def _of_decisions(self) -> dict[str, str]:
         """Paper id -> name of the decision's own paper and of those of an approval."""
-        deciding = [node.id for node in self._net.nodes if decides(node)]
+        deciding = [node.id for node in self._net.nodes if node.decides]
         if not deciding:
             return {}
         query = (
@@ -123,9 +123,9 @@ class PaperDesk:
 
     def _decision(self, index: int | None) -> papers.Paper:
         taken, here = self._decisions, civil_day(self._at)
-        if not any(decides(node) for node in self._net.nodes) or (index is not None and not 0 <= index < len(taken)):
+        if not any(node.decides for node in self._net.nodes) or (index is not None and not 0 <= index < len(taken)):
             raise NotFound(case=self._case.id, paper=DECISION, index=index)
-        waits = any(wait.kind == "task" and decides(wait.node) for wait in self._case.waits())
+        waits = any(wait.kind == "task" and wait.node.decides for wait in self._case.waits())
         decision = taken[index] if index is not None else taken[-1] if taken and not waits else None
         now = Names(decision_record.names_now(self._connection, self._case, self._case.facts, None, here))
         told = decision.row.data.get("names") if decision else None
@@ -149,15 +149,17 @@ class PaperDesk:
         return decision_paper.build(ruling, tuple(taken), waits)
 
     def _approval(self, template: Template) -> papers.Paper:
-        decision = self._approved(template) if self._case.row["process_id"] in template.process else None
-        if decision is None:
+        found = self._approved(template) if self._case.row["process_id"] in template.process else None
+        if found is None:
             raise NotFound(case=self._case.id, paper=template.id)
+        decision, whole = found
         told = decision.row.data.get("names")
         names = Names(told or decision_record.names_now(self._connection, self._case, self._case.facts, decision.node, civil_day(self._at)))
         return approval_paper.gather(
             template,
             rows=self._rows,
             decision=decision,
+            whole=whole,
             facts=self._case.facts,
             specs=self._specs,
             names=names,
@@ -167,7 +169,7 @@ class PaperDesk:
             say=self._templates.words["text"],
         )
 
-    def _approved(self, template: Template) -> Decision | None:
+    def _approved(self, template: Template) -> tuple[Decision, decision_record.Row] | None:
         return approval_paper.approval(template, self._rows, self._decisions, self._evaluate)
 
     # ---------------------------------------------------------------- what they are made from

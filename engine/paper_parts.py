@@ -100,7 +100,8 @@ class Template:
 
     Attributes:
         process: ids of the procedures it belongs to.
-        approved_when: expression that holds of the facts of the decision when that is an approval; the paper exists only then.
+        decided_by: element id of the step whose decision is the approval; any that decides when left out.
+        approved_when: expression that holds of the facts once the case is approved; the paper exists only as long as it does.
         void_when: expression that holds of the facts of today when the approval is no longer in force.
         void: what then lies across the paper.
         number_text: the paper's own number.
@@ -117,6 +118,7 @@ class Template:
     notes: tuple[Said, ...]
     parts: tuple[Part, ...]
     process: tuple[str, ...] = ()
+    decided_by: str = ""
     approved_when: str = ""
     void_when: str = ""
     void: str = ""

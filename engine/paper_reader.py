@@ -163,7 +163,7 @@ class ApprovalReader(Reader):
     """Reads the template of an approval's paper; which facts its procedure has is asked when that is put in force."""
 
     def approval(self, paper_id: str, data: Mapping[str, Any]) -> Template:
-        own = ("process", "approved_when", "void_when", "void", "number", "for_party")
+        own = ("process", "decided_by", "approved_when", "void_when", "void", "number", "for_party")
         plain = self.template(paper_id, {key: value for key, value in data.items() if key not in own})
         process = self.strings(data, "process", "")
         approved_when, void_when = self.expression(data, "approved_when"), self.expression(data, "void_when")
@@ -172,6 +172,7 @@ class ApprovalReader(Reader):
         return replace(
             plain,
             process=process,
+            decided_by=self.text(data, "decided_by", ""),
             approved_when=approved_when,
             void_when=void_when,
             void=self.text(data, "void", "") or "取消",

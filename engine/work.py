@@ -184,7 +184,7 @@ class Work(LedgerVerbs, LinkVerbs):
 
     def _names(self, case: OpenCase, node: Node, facts: Mapping[str, Any], held: SeatHeld) -> dict[str, Any]:
         """What a decision's row says beside the act: what everybody and everything was called, for its paper (決裁鑑)."""
-        if not decision_record.decides(node):
+        if not node.decides:
             return {}
         more = (self.person, held.principal)
         return {"names": decision_record.names_now(self._connection, case, facts, node, civil_day(self._now), more, held.seat)}
