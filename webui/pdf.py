@@ -42,6 +42,7 @@ MARGIN = 20 * mm
 WIDTH = A4[0] - 2 * MARGIN
 LABEL = 42 * mm
 TOGETHER = 24 * mm  # a heading never stands alone at the foot of a page
+SMALL_TABLE = 50 * mm  # one that is no taller is not torn apart
 RULE, SHADE, FAINT = HexColor("#767676"), HexColor("#f0f0f0"), HexColor("#4d4d4d")
 
 
@@ -221,8 +222,13 @@ class _Printer:
                 styles.append(("LINEABOVE", (0, first), (-1, first), 0.4, RULE))
         if not grid:
             return []
-        table = Table(grid, colWidths=_widths(columns, bool(section.columns), section.widths), style=styles, splitByRow=1, splitInRow=1)
-        return [CondPageBreak(TOGETHER), table, Spacer(1, 3 * mm)]
+        repeated = (
+            first + 1 if section.widths and not section.lines else 0
+        )  # what is known to be long says on every page what its columns are
+        widths = _widths(columns, bool(section.columns), section.widths)
+        table = Table(grid, colWidths=widths, style=styles, splitByRow=1, splitInRow=1, repeatRows=repeated)
+        whole = table.wrap(WIDTH, A4[1])[1] <= SMALL_TABLE
+        return [CondPageBreak(TOGETHER), KeepTogether([table]) if whole else table, Spacer(1, 3 * mm)]
 
     def seats(self, section: Any) -> list[Flowable]:
         """Seats as boxes side by side, as on the sheet that goes round for stamps."""

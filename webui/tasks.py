@@ -141,10 +141,10 @@ def complete(task_id: int) -> Any:
         with engine().work(by=person(), seat=chosen_seat()) as work:
             late = posted_text(LATE)
             more = {**({"following": chosen} if chosen else {}), **({"late_reason": late} if late else {})}
-            work.complete(task_id, answers, version=version, **more)
-            if case_id is not None:
+            if case_id is not None:  # before the step is done: what is sent with a decision lay before who decided
                 for file in files:
                     work.attach(case_id, file.name, file.data, task_id=task_id)
+            work.complete(task_id, answers, version=version, **more)
     except (Invalid, NotAllowed, Conflict, DiagramFault) as error:
         return _again(task_id, error, answers=posted_everything(), typed={LATE: posted_text(LATE)})
     return _done("処理を完了しました。次に進んだ先は、下の「いま誰のところにあるか」で確かめられます。", case_id)

@@ -1,7 +1,7 @@
 """The immigration agency at work, told in four kinds of sentence: who acts, where it waits, how much time passes, what the record says.
 
-Every look at where a case waits loads its marking, compares it with the inbox rows, and stores it again: each of these tests is also
-a test that a case survives being put away.
+Every look at where a case waits loads its marking, compares it with the inbox rows, and stores it again, and replays the record: each of
+these tests is also a test that a case survives being put away, and that its facts follow from its record, as decision papers need.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from engine import JST, ClockShown, SetClock, definitions, duties
+from engine.decision_record import facts_of, rows_of
 from engine.marking import Marking
 from engine.model import FAR_FUTURE, case_file
 from engine.tokens import waiting
@@ -190,7 +191,9 @@ class Case:
             marking = Marking.load(row["marking"])
             net = self.office.engine.definitions.get(connection, row["definition"]).net
             connection.execute(case_file.update().where(case_file.c.id == self.id).values(marking=marking.dump()))
+            told = facts_of(rows_of(connection, self.id))
         assert Marking.load(marking.dump()) == marking
+        assert told == json.loads(row["facts"])
         tasks = {wait.key for wait in waiting(net, marking) if wait.kind == "task"}
         assert {step["wait"] for step in self._open()} == tasks
         assert self.waits == sorted(elements)
