@@ -1,6 +1,7 @@
 """The checker: explores every state of a procedure with the token game that will run it, before it goes live.
 
 facts, classes, alike, hiding     what matters of the facts, and finitely many values that show every difference
+chances                           what no answer decides: settings of the office, office hours
 world                             one act on one state, with every way it can go
 footprint, independence, liveness what commutes and what can be forgotten, so that not every order need be tried
 explore, parts                    the walk through all states; large procedures diagram by diagram
@@ -15,7 +16,9 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import Any
 
+from engine.checker.chances import put_apart
 from engine.checker.classes import TooManyCombinations
 from engine.checker.parts import Part, Question, Survey, Watching
 from engine.checker.properties import Demand, EndWatch, Order, demands, not_waiting, question, questions, same_person, seats
@@ -70,7 +73,8 @@ def check(
         every finding, each with a shortest run that shows it where one does.
     """
     began = time.process_time()
-    checking = _Checking(net, decisions, organisation, began + budget, whole)
+    net, decisions, organisation, chances = put_apart(net, decisions, organisation)
+    checking = _Checking(net, decisions, organisation, began + budget, whole, chances)
     findings = list(checking.all(on))
     return Report(tuple(findings), checking.states, checking.transitions, time.process_time() - began, checking.finished)
 
@@ -78,10 +82,18 @@ def check(
 class _Checking:
     """One procedure being checked."""
 
-    def __init__(self, net: Net, decisions: Mapping[str, Decision], organisation: Organisation | None, until: float, whole: int) -> None:
+    def __init__(
+        self,
+        net: Net,
+        decisions: Mapping[str, Decision],
+        organisation: Organisation | None,
+        until: float,
+        whole: int,
+        chances: Mapping[str, tuple[Any, ...]],
+    ) -> None:
         self.net, self.organisation, self.limit, self.until = net, organisation, whole, until
         derived = organisation.rules.derived if organisation is not None else tuple(decisions)
-        self.survey = Survey(net, decisions, derived, until)
+        self.survey = Survey(net, decisions, derived, until, chances)
         self.states = self.transitions = 0
         self.finished = True
 

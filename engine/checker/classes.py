@@ -41,13 +41,20 @@ class Example(NamedTuple):
     shows: Mapping[Any, int]
 
 
-def classes(facts: Facts, texts: Iterable[str]) -> tuple[Example, ...]:
+def classes(facts: Facts, texts: Iterable[str], columns: Iterable[Column] = ()) -> tuple[Example, ...]:
     """One example for every combination of values of what the expressions observe of free facts; a single empty one if they observe none.
+
+    Args:
+        columns: outputs of tables that tasks decide, beside those of tables that are always recomputed and stand for themselves.
 
     Raises:
         TooManyCombinations: more than MAX_ROWS on the way.
     """
-    observed = list({unit.key: unit for text in texts for unit in _observed(facts, text, "")}.values())
+    units = [unit for text in texts for unit in _observed(facts, text, "")]
+    for column in columns:
+        units += (unit for source in column.decision.spec.inputs for unit in _observed(facts, source, column.decision.id))
+        units += _cells(facts, column)
+    observed = list({unit.key: unit for unit in units}.values())
     result = [Example({}, {})]
     for group in _apart(facts, observed):
         found = _combinations(facts, group)

@@ -14,7 +14,7 @@ from functools import lru_cache
 from itertools import chain, combinations
 from typing import Any
 
-from engine.decisions import Decision
+from engine.decisions import Decision, read_cell
 from engine.deploy_services import given_by
 from engine.expressions import HOST_FUNCTIONS, KNOWN_FUNCTIONS, compile_expression, syntax
 from engine.gate_check import LOCALS
@@ -100,6 +100,7 @@ class Facts:
             enough to show that something never does.
         frozen: numbers of steps that nobody ever completes: nothing is written by them.
         hidden: facts that are not held although they could be: each act is then also judged by whether it can go so whatever they are.
+        chances: facts that nobody writes -> the values each may have at any time (engine/checker/chances.py).
 
     Attributes:
         held: names that a state remembers, in order.
@@ -119,8 +120,9 @@ class Facts:
         hidden: frozenset[str] = frozenset(),
         known: frozenset[str] | None = None,
         frozen: frozenset[int] = frozenset(),
+        chances: Mapping[str, tuple[Any, ...]] | None = None,
     ) -> None:
-        self.net, self.decisions = net, decisions
+        self.net, self.decisions, self.chances = net, decisions, chances or {}
         self.within = within if within is not None else frozenset(range(len(net.nodes)))
         self.nodes = tuple(net.nodes[index] for index in sorted(self.within))
         self.boxes, self.frozen = boxes or {}, frozen
@@ -289,7 +291,7 @@ class Facts:
             ):
                 found.update(field.id for field in node.form if not {"required", "required_when"} & set(field.constraints))
         self.foreign = self._foreign() & self.relevant
-        return (frozenset(found) & self.relevant - self.flags) | self.foreign
+        return (frozenset(found) & self.relevant - self.flags) | self.foreign | (self.chances.keys() & self.relevant)
 
     def _writes(self, node: Node) -> Iterator[str]:
         if node.multi is None:
@@ -306,28 +308,39 @@ class Facts:
         found: dict[str, set[Any]] = {}
 
         def add(names: Iterable[str], values: Iterable[Any]) -> None:
+            tried = set(values)
             for name in names:
-                found.setdefault(name, set()).update(values)
+                found.setdefault(name, set()).update(tried)
 
         for text in texts:
-            add(self.raw_names(text), _literals(text))
+            add(self.raw_names(text), self._written_in(text, self.raw_names(text)))
         for node in self.net.nodes:
             for _, text in sets_of(node):
-                add(self.raw_names(text), _literals(text))
+                add(self.raw_names(text), self._written_in(text, self.raw_names(text)))
         for decision in self.decisions.values():
             for number, source in enumerate(decision.spec.inputs):
                 names = compile_expression(source).names
-                add(names, _literals(source))
+                add(names, self._written_in(source, names))
                 for cells, _ in decision.spec.rules:
-                    add(names, _literals(cells[number]))
+                    read = set(names)
+                    read_cell(cells[number], read)
+                    add(names, self._written_in(cells[number], read))
             for _, results in decision.spec.rules:
                 for text in results:
                     if text:
                         add(compile_expression(text).names, _literals(text))
         return found
 
+    def _written_in(self, text: str, names: Iterable[str]) -> Iterator[Any]:
+        """The numbers and words of an expression or a cell, those among which a chance chooses included."""
+        yield from _literals(text)
+        for name in names:
+            yield from (value for value in self.chances.get(name, ()) if not isinstance(value, bool))
+
     def domain(self, name: str) -> tuple[Any, ...]:
         """Values of a fact that between them show every difference: each choice, and of numbers those around each boundary that appears."""
+        if name in self.chances:
+            return self.chances[name]
         values: list[Any] = [None]
         for field in self.fields.get(name, ()):
             values += self._of_type(field, self._literals.get(name, set()))
@@ -352,7 +365,9 @@ class Facts:
         found: list[Any] = []
         for node in (node for node in self.net.nodes if node.index not in self.frozen):
             for other, text in sets_of(node):
-                if other == name:
+                if other == name and text in self.chances:
+                    found += self.chances[text]
+                elif other == name:
                     found += [True, False] if compile_expression(text).names else [compile_expression(text).evaluate({})]
             table = self.tables.get(node.index)
             if table is not None and name in table.outputs:
@@ -371,7 +386,7 @@ class Facts:
         if field.type == "long":
             least, most = int(field.constraints.get("min", "0")), int(field.constraints.get("max", str(10**9)))
             numbers = {int(value) + step for value in literals if isinstance(value, (int, float)) for step in (-1, 0, 1)} or {1, 2, 3}
-            return sorted(number for number in numbers if least <= number <= most) or [least]
+            return sorted({least, *(number for number in numbers if least <= number <= most)})
         if field.type == "set":
             named = [choice.value for choice in field.choices if choice.value in texts][:MAX_COMBINED] or [
                 choice.value for choice in field.choices
@@ -391,7 +406,7 @@ _NO_TIME = dict.fromkeys(HOST_FUNCTIONS, lambda *_given: None)
 
 
 def _literals(text: str) -> Iterator[Any]:
-    yield from (float(number) if "." in number else int(number) for number in _NUMBER.findall(text))
+    yield from (float(number) if "." in number else int(number) for number in _NUMBER.findall(_STRING.sub("", text)))
     yield from (one or two for one, two in _STRING.findall(text))
 
 

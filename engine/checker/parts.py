@@ -60,10 +60,17 @@ class Survey:
         until: `time.process_time()` at which to give up.
     """
 
-    def __init__(self, net: Net, decisions: Mapping[str, Decision], derived: Iterable[str], until: float | None = None) -> None:
-        self.net, self.decisions, self.derived, self.until = net, decisions, tuple(derived), until
+    def __init__(
+        self,
+        net: Net,
+        decisions: Mapping[str, Decision],
+        derived: Iterable[str],
+        until: float | None = None,
+        chances: Mapping[str, tuple[Any, ...]] | None = None,
+    ) -> None:
+        self.net, self.decisions, self.derived, self.until, self.chances = net, decisions, tuple(derived), until, chances or {}
         self._hiding: dict[Question, tuple[frozenset[str], tuple[Raw, ...]]] = {}
-        facts = Facts(net, decisions, self.derived)
+        facts = Facts(net, decisions, self.derived, chances=self.chances)
         self.free, self.names = facts.free, facts.relevant
         self.inside = {node.index: self._subtree(node) for node in net.nodes if node.kind is Kind.CALL_ACTIVITY and node.body is not None}
 
@@ -80,7 +87,14 @@ class Survey:
         """Everything in one walk."""
         hidden, plain = self._hidden(question)
         facts = Facts(
-            self.net, self.decisions, self.derived, question.texts, hidden=hidden, known=self._known(question), frozen=question.frozen
+            self.net,
+            self.decisions,
+            self.derived,
+            question.texts,
+            hidden=hidden,
+            known=self._known(question),
+            frozen=question.frozen,
+            chances=self.chances,
         )
         world = World(self.net, facts, question.texts, question.marks, plain=plain)
         return Part("", world, self._walk(world, question, frozenset(), limit, watching=watching))
@@ -150,6 +164,7 @@ class Survey:
             hidden=hidden,
             known=self._known(question),
             frozen=question.frozen,
+            chances=self.chances,
         )
         return World(net, facts, texts, question.marks, root=root, boxes=here, plain=plain)
 
@@ -157,7 +172,7 @@ class Survey:
         """The facts that a coarse question turns on."""
         if not question.coarse:
             return None
-        facts = Facts(self.net, self.decisions, self.derived, question.texts)
+        facts = Facts(self.net, self.decisions, self.derived, question.texts, chances=self.chances)
         return question.exact.union(*(facts.raw_names(text) for text in question.texts)) & frozenset(facts.held)
 
     def _hidden(self, question: Question) -> tuple[frozenset[str], tuple[Raw, ...]]:
@@ -165,7 +180,7 @@ class Survey:
         if question.coarse:
             return frozenset(), ()
         if question not in self._hiding:
-            facts = Facts(self.net, self.decisions, self.derived, question.texts)
+            facts = Facts(self.net, self.decisions, self.derived, question.texts, chances=self.chances)
             examples = World(self.net, facts, question.texts).examples
             self._hiding[question] = hideable(facts, examples, question.exact), examples
         return self._hiding[question]
@@ -225,7 +240,7 @@ class Survey:
 
     def _read_outside(self, call: int, question: Question) -> frozenset[str]:
         """Facts that the rest of the procedure, or the same diagram when it is called again, reads."""
-        facts = Facts(self.net, self.decisions, self.derived, question.texts)
+        facts = Facts(self.net, self.decisions, self.derived, question.texts, chances=self.chances)
         outside = frozenset(range(len(self.net.nodes))) - self.inside[call]
         texts = [*expressions(self.net, outside), *question.texts]
         for index in outside:

@@ -42,6 +42,9 @@ class _Player:
         node = self.net.nodes[act.at]
         wanted = self._example(outcome.mask)
         asked = {field.id for field in node.form} if act.kind in (START, "complete", "deliver") else set()
+        self.raw.update(
+            {name: value for name, value in wanted.items() if name in self.facts.chances}
+        )  # it has each of its values some time
         changed = {name: value for name, value in wanted.items() if self.raw.get(name) != value}
         apart = {name: value for name, value in changed.items() if name not in asked}
         if act.kind == START:

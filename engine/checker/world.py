@@ -138,7 +138,9 @@ class World:
         self.net, self.facts, self.root = net, facts, root
         self.until: float | None = None
         self.boxes, self.plain = boxes or {}, plain
-        found = classes(facts, [*_texts(net, facts), *texts])
+        decided = [facts.tables[node.index] for node in facts.nodes if node.index in facts.tables]
+        columns = [Column(table, place) for table in decided for place, name in enumerate(table.outputs) if name in facts.relevant]
+        found = classes(facts, [*_texts(net, facts), *texts], columns)
         self.examples: tuple[Raw, ...] = tuple(example.facts for example in found)
         self._shows = tuple(example.shows for example in found)
         self.every = (1 << len(self.examples)) - 1
