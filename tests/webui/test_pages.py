@@ -196,8 +196,8 @@ def test_completing_hands_over_every_answer_and_the_version(client: FlaskClient,
 def test_files_chosen_while_completing_are_attached_in_the_same_act(client: FlaskClient, fake: FakeEngine, post: Post) -> None:
     data = {"_version": "9", "_case": "7", "grave_decision": "grave", "_files": (io.BytesIO(b"abc"), "確認書.pdf")}
     assert post(client, "/tasks/12", data, content_type="multipart/form-data").status_code == 303
-    assert [act[0] for act in fake.acts] == ["complete", "attach"]
-    assert fake.acts[1][3:6] == (7, "確認書.pdf", b"abc")
+    assert [act[0] for act in fake.acts] == ["attach", "complete"]
+    assert fake.acts[0][3:6] == (7, "確認書.pdf", b"abc")
 
 
 def test_a_refused_form_comes_back_with_everything_typed(client: FlaskClient, fake: FakeEngine, post: Post) -> None:
