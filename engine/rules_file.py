@@ -84,6 +84,7 @@ def read_rules(path: Path, findings: Findings) -> Rules | None:
     for element, text in [
         *((row.clause, text) for row in rules.duties for text in (row.when, row.undecided_when)),
         *((row.id, text) for row in rules.properties for text in (row.when, row.then)),
+        *((row.id, column.value) for row in rules.ledgers for column in row.columns),
     ]:
         for setting in settings_of(text):
             if not any(row.id == setting for row in rules.settings):

@@ -578,6 +578,10 @@ class FakeEngine:
             can_withdraw=True,
             can_note=True,
             can_merge=True,
+            linked=(
+                face.CaseLinked("媒R8-0002", "期限を過ぎた媒体", "媒体の持出し等", 3, begun_here=False),
+                face.CaseLinked("再R8-0001", "委託先からの申出", "再委託の承認", None, begun_here=True),
+            ),
         )
 
     def action(self, viewer: Any, case_id: int, name: str, *, answers: Any = None, errors: Any = None) -> Any:

@@ -13,6 +13,8 @@ import yaml
 from click.testing import CliRunner, Result
 
 from engine import JST, Engine, civil_day
+from tests.engine.test_services import make, write
+from tests.support import populate
 from webui.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -232,3 +234,17 @@ def test_case_r5_6_runs_from_the_first_report_to_closing_by_commands_alone(offic
     assert all(duty["state"] in ("done", "not_applicable") for duty in page["duties"])
     assert office("audit", "verify").exit_code == 0
     engine.close()
+
+
+def test_show_names_the_cases_that_belong_together(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write(tmp_path / "bpmn")
+    monkeypatch.setenv("TADACHI_BPMN", str(folder))
+    world = make(f"sqlite:///{tmp_path / 'tadachi.sqlite'}", folder)
+    world.engine.migrate()
+    populate(world.engine, ("office",))
+    first = world.start("carrying")
+    world.complete(first, "give_back", lost=True)
+    number = world.case(first)["number"]
+    world.engine.close()
+    assert "関連する案件：漏R8-01  手続（紛失）" in run("show", number, "--as", "protection_manager.a").stdout
+    assert f"関連する案件：{number}  手続（紛失）" in run("show", "漏R8-01", "--as", "protection_manager.a").stdout

@@ -325,6 +325,13 @@ def test_a_case_page_has_the_diagram_and_its_words(client: FlaskClient) -> None:
     assert "built/diagram.js" not in client.get("/inbox").text
 
 
+def test_a_case_names_the_cases_it_belongs_to_and_links_to_those_one_may_see(client: FlaskClient) -> None:
+    page = client.get("/cases/1").text
+    part = page[page.index("関連する案件") : page.index("統合した案件")]
+    assert 'href="/cases/3"' in part and "媒R8-0002" in part and "この案件のもとになった案件" in part
+    assert "再R8-0001" in part and "この案件から始まった案件" in part and part.count("href=") == 1
+
+
 def test_a_download_is_never_shown_as_a_page(client: FlaskClient) -> None:
     answer = client.get("/attachments/3")
     assert answer.headers["Content-Disposition"].startswith("attachment")
