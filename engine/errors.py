@@ -570,6 +570,12 @@ class EntryChanged(Conflict):
     message = "この行は {at} に {person} が更新しています。最新の内容を確かめて、もう一度操作してください。"
 
 
+class TooManyEntries(Invalid):
+    """More entries of a ledger than one file of that form takes."""
+
+    message = "{limit}件を超えるため、{form}に書き出せません。期間や部署で絞ってください。"
+
+
 class NothingCorrected(Invalid):
     """A correction that would leave every column as it is."""
 

@@ -7,11 +7,12 @@ from datetime import date
 
 import sqlalchemy as sa
 
+from engine.access import usable
 from engine.ledger_rules import Ledger, ledger_of
 from engine.model import case_file, ledger_entry
 from engine.organisation import Organisation, split_seat
 from engine.sight import cases_of
-from engine.views import Viewer
+from engine.views import SeatHeld, Viewer
 
 _later = ledger_entry.alias("later")
 
@@ -77,7 +78,9 @@ def keepers_of(ledger: Ledger, office: Organisation, unit: str, on: date) -> fro
     return frozenset(seat for role in ledger.keepers if (seat := office.resolve(role, unit, on)) is not None)
 
 
-def may_correct(viewer: Viewer, seats: Iterable[str], process: str, case_id: int) -> bool:
-    """Whether the viewer may correct an entry whose keepers these seats are; nobody corrects what is about himself."""
-    held = {*viewer.keys, *(seat for limited, seat in viewer.limited if limited == process)}
-    return case_id not in viewer.barred_cases and bool(held & set(seats))
+def correcting_from(viewer: Viewer, seats: Iterable[str], process: str, case_id: int) -> tuple[SeatHeld, ...]:
+    """The seats from which the viewer may correct an entry whose keepers these are, his own first; none when the case is about him."""
+    keepers = set(seats)
+    if case_id in viewer.barred_cases:
+        return ()
+    return tuple(sorted((held for held in usable(viewer, process) if held.seat in keepers), key=lambda held: (not held.own, held.seat)))

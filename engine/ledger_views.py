@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from engine.views import ClauseShown
+from engine.views import ClauseShown, SeatHeld
 
 UNDECIDED, NO_PERIOD = "未定", "定めなし"
 
@@ -131,12 +131,13 @@ class CorrectionField:
 
 @dataclass(frozen=True)
 class EntryPage:
-    """An entry with all its revisions, newest first, and the form that corrects it for who may."""
+    """An entry with all its revisions, newest first, and the form that corrects it for who may, from one of `seats`."""
 
     ledger: LedgerShown
     entry: EntryShown
     revisions: tuple[RevisionShown, ...]
     fields: tuple[CorrectionField, ...]
+    seats: tuple[SeatHeld, ...]
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ import sqlalchemy as sa
 
 from engine import history, people
 from engine.clock import JST, civil_day, end_of_day, start_of_day
-from engine.errors import LedgerEntryNotFound, NotFound
+from engine.errors import LedgerEntryNotFound, NotFound, TooManyEntries
 from engine.inbox import MAX_PAGE, escape_like
 from engine.ledger_rules import Ledger, ledger_of
 from engine.ledger_shown import correction_field, entry_shown, ledger_shown, revisions_shown
-from engine.ledger_sight import ENTRIES, IS_NEWEST, keepers_of, ledgers_on, may_correct, readable, reads_whole
+from engine.ledger_sight import ENTRIES, IS_NEWEST, correcting_from, keepers_of, ledgers_on, readable, reads_whole
 from engine.ledger_tree import grown
 from engine.ledger_values import choices_of, folded
 from engine.ledger_views import EntryPage, EntryShown, LedgerPage, LedgerShown, TreePage
@@ -142,11 +142,14 @@ class Ledgers:
         mine = readable(viewer, office, {ledger.id: ledger}, on)
         return sa.select(*columns, sees).select_from(ENTRIES).where(mine, IS_NEWEST)
 
-    def take_out(self, viewer: Viewer, ledger_id: str, form: str, **filters: Any) -> tuple[LedgerShown, tuple[EntryShown, ...]]:
+    def take_out(
+        self, viewer: Viewer, ledger_id: str, form: str, *, most: int = MOST_TAKEN_OUT, **filters: Any
+    ) -> tuple[LedgerShown, tuple[EntryShown, ...]]:
         """All entries that meet the filters of `page`, to be taken out of the system in a form (CSV, XLSX, PDF); the record says who did.
 
         Raises:
             NotFound: no such ledger.
+            TooManyEntries: there are more than `most`; half a ledger must not pass for the whole.
         """
         rows: list[EntryShown] = []
         after: str | None = None
@@ -154,7 +157,9 @@ class Ledgers:
             page = self.page(viewer, ledger_id, **filters, after=after, limit=MAX_PAGE)
             rows += page.rows
             after = page.next
-            if after is None or len(rows) >= MOST_TAKEN_OUT:
+            if len(rows) > most:
+                raise TooManyEntries(limit=most, form=form)
+            if after is None:
                 break
         data = {"name": page.ledger.name, "ledger": ledger_id, "format": form, "rows": len(rows)}
         with self._engine.writing() as connection:
@@ -213,7 +218,7 @@ class Ledgers:
         days = {one["recorded_at"].astimezone(JST).date() for one in revisions}
         then = {day: ledger_of(office.rules.ledgers, ledger_id, day) or ledger for day in days}
         entry = entry_shown(row, ledger, office, on)
-        mine = may_correct(viewer, keepers_of(ledger, office, row["owning_unit"], on), row["process_id"], row["case_id"])
+        seats = correcting_from(viewer, keepers_of(ledger, office, row["owning_unit"], on), row["process_id"], row["case_id"])
         return EntryPage(
             ledger=ledger_shown(ledger, office, on, whole=reads_whole(viewer, ledger)),
             entry=entry,
@@ -231,8 +236,9 @@ class Ledgers:
                 for column, cell in zip(ledger.columns, entry.cells, strict=True)
                 if not cell.masked
             )
-            if mine
+            if seats
             else (),
+            seats=seats,
         )
 
     # ---------------------------------------------------------------- trees

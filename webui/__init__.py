@@ -29,6 +29,7 @@ from webui.help import help
 from webui.inbox import inbox
 from webui.incoming import engine as current_engine
 from webui.incoming import viewer
+from webui.ledgers import ledgers
 from webui.links import links
 from webui.notices import may_see_outbox, notices
 from webui.outside import outside
@@ -110,7 +111,7 @@ def create_app(
     auth.register(app)
     for blueprint in (inbox, tasks, referrals, report, cases, diagrams, notices, receiving, webhooks, stopped, register, help, health):
         app.register_blueprint(blueprint)
-    for blueprint in (links, outside):
+    for blueprint in (links, outside, ledgers):
         app.register_blueprint(blueprint)
     for blueprint in (admin, people, posts, orders, absences, handovers):
         app.register_blueprint(blueprint)
@@ -139,6 +140,7 @@ def _words_for_templates() -> dict[str, Any]:
         "now": seen.at,
         "office": office.name if office else "",
         "unread_notices": lambda: current_engine().notices(seen, unread_only=True, limit=1)[1],
+        "ledgers_offered": current_engine().ledgers.offered(seen),
         "outbox_offered": may_see_outbox(),
         "administers": may_administer(),
         "manages": may_manage(),

@@ -30,7 +30,8 @@ def show(case_id: int) -> str:
     page = engine().case(viewer(), case_id)
     elements = elements_of(case_id, "") if page.diagrams else ()
     links = engine().outside.of_case(viewer(), case_id).links if page.by_link else ()
-    return render_template("case.html", page=page, elements=elements, told=engine().told(viewer(), case_id), links=links)
+    told, entries = engine().told(viewer(), case_id), engine().ledgers.of_case(viewer(), case_id)
+    return render_template("case.html", page=page, elements=elements, told=told, links=links, entries=entries)
 
 
 @cases.get("/cases/<id:case_id>/what-if")

@@ -10,18 +10,14 @@ from typing import Any, TypeVar
 import click
 
 from engine import ABSENCES, DEPUTY_KINDS, JST, NotAllowed, OrderPreview, OrderShown, end_of_day, parse_instant, read_date
+from webui.cli_shared import as_json as _json
+from webui.cli_shared import by as _by
+from webui.cli_shared import day as _day
 from webui.cli_shared import open_engine, print_json
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 STATES = {"draft": "承認待ち", "approved": "承認済み", "withdrawn": "取りやめ"}
-
-
-def _day(_context: click.Context, _parameter: click.Parameter, value: str | None) -> date | None:
-    try:
-        return read_date(value) if value else None
-    except ValueError:
-        raise click.BadParameter(f"日付「{value}」を読めません（例：2027-04-01、令和9年4月1日）。") from None
 
 
 def _instant(_context: click.Context, _parameter: click.Parameter, value: str | None) -> datetime | None:
@@ -36,15 +32,6 @@ def _instant(_context: click.Context, _parameter: click.Parameter, value: str | 
         return parse_instant(value)
     except (ValueError, OverflowError):
         raise click.BadParameter(f"日時「{value}」を読めません（例：2027-04-01 09:00、令和9年4月1日）。") from None
-
-
-def _by(command: Command) -> Command:
-    """--by: who looks or acts."""
-    return click.option("--by", "--as", "person", required=True, metavar="利用者ID", help="誰が行うか。")(command)
-
-
-def _json(command: Command) -> Command:
-    return click.option("--json", "as_json", is_flag=True, help="JSON で出します。")(command)
 
 
 def _period(first: date, last: date | None) -> str:

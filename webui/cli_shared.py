@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from engine import JST, CaseNotFound, Engine
+from engine import JST, CaseNotFound, Engine, read_date
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -42,6 +42,24 @@ def acting(command: Command) -> Command:
     """--as and --seat: who acts, and from which seat; recorded as made there."""
     command = click.option("--seat", metavar="役@部署", help="どの役として行うか（省くと、その処理の役）。")(command)
     return click.option("--as", "person", required=True, metavar="利用者ID", help="誰が行うか。")(command)
+
+
+def by(command: Command) -> Command:
+    """--by: who looks or acts."""
+    return click.option("--by", "--as", "person", required=True, metavar="利用者ID", help="誰が行うか。")(command)
+
+
+def as_json(command: Command) -> Command:
+    """--json: data instead of lines."""
+    return click.option("--json", "as_json", is_flag=True, help="JSON で出します。")(command)
+
+
+def day(_context: click.Context, _parameter: click.Parameter, value: str | None) -> date | None:
+    """The day an option writes, in any way that offices write one."""
+    try:
+        return read_date(value) if value else None
+    except ValueError:
+        raise click.BadParameter(f"日付「{value}」を読めません（例：2027-04-01、令和9年4月1日）。") from None
 
 
 def case_id(engine: Engine, person: str, case: str) -> int:

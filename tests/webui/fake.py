@@ -691,6 +691,10 @@ class FakeEngine:
         return SimpleNamespace(show=show, save=save)
 
     @property
+    def ledgers(self) -> Any:
+        return SimpleNamespace(offered=lambda viewer: False, of_case=lambda viewer, case_id: ())
+
+    @property
     def calendar(self) -> Any:
         def read(token: str) -> str:
             if token != "right":
