@@ -14,6 +14,7 @@ from engine.net import FieldSpec
 from engine.paper_facts import Value, clean, era_moment, written
 from engine.paper_parts import Part, Template
 from engine.papers import Paper, Section, fill, section_of
+from engine.store import title_of
 
 #: Evaluates an expression over facts.
 Evaluate = Callable[[str, Mapping[str, Any]], Any]
@@ -55,7 +56,7 @@ def gather(
     specs: Mapping[str, FieldSpec],
     names: Names,
     number: str,
-    title: str,
+    procedure: str,
     evaluate: Evaluate,
     say: Mapping[str, str],
 ) -> Paper:
@@ -69,13 +70,13 @@ def gather(
         specs: declared fields by id.
         names: as of the decision.
         number: of the case.
-        title: of the case.
+        procedure: its name, where the case has no title of its own.
         say: the office's words for what is missing.
     """
     then = facts_of(row for row in rows if row.seq <= whole.seq)
     merged = {**facts, **{name: value for name, value in then.items() if value not in (None, "", [])}}
     values = {name: Value(written(specs.get(name), value, names.labels)) for name, value in merged.items()}
-    values |= {name: Value(clean(text)) for name, text in _own(decision, merged, names, number, title).items()}
+    values |= {name: Value(clean(text)) for name, text in _own(decision, merged, names, number, title_of(merged, procedure)).items()}
     values = {**{name: Value("") for name in template.names}, **values}
     fitting = [part for part in template.parts if _holds(part.when, merged, evaluate)]
     made = [_section(part, merged, values, template.unknown, specs, evaluate, say) for part in fitting]

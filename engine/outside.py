@@ -33,6 +33,7 @@ from engine.organisation import Organisation
 from engine.outside_reads import OutsideReader
 from engine.outside_views import LinkMade, LinksShown, OutsideForm, OutsideThread, Welcome
 from engine.outside_work import OutsideWork, party_of
+from engine.papers import Paper
 from engine.people import LINK
 from engine.views import AttachmentShown, Viewer
 
@@ -197,6 +198,11 @@ class OutsideDesk:
         """A file that the party has sent itself; raises LinkNotUsable, AttachmentNotFound."""
         with self._reading(session) as reader:
             return reader.file(attachment_id)
+
+    def paper(self, session: str, paper_id: str) -> Paper:
+        """A paper of the office's that is for the party (`for_party`); raises LinkNotUsable, NotFound."""
+        with self._reading(session) as reader:
+            return reader.paper(paper_id)
 
     # ---------------------------------------------------------------- the party's side: acts
 

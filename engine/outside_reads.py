@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from engine import forms, links, people
 from engine.clock import JST, civil_day
 from engine.definitions import Definition, Definitions
-from engine.errors import AttachmentNotFound, LinkNotUsable, ProcessNotFound, StepOver, TaskNotFound
+from engine.errors import AttachmentNotFound, LinkNotUsable, NotFound, ProcessNotFound, StepOver, TaskNotFound
 from engine.expressions import compile_expression
 from engine.model import Row, attachment, case_file, task
 from engine.model import history as history_table
@@ -27,9 +27,11 @@ from engine.net import FieldSpec, Node
 from engine.organisation import Organisation
 from engine.outside_views import OutsideButton, OutsideForm, OutsideStep, OutsideThread, SentForm
 from engine.outside_work import SENT
+from engine.paper_desk import PaperDesk
+from engine.papers import Paper
 from engine.store import OpenCase
 from engine.tokens import Marking
-from engine.views import AttachmentShown, FieldShown
+from engine.views import AttachmentShown, FieldShown, PaperOffered
 
 WAITING = "入力をお待ちしています。下の「お願いしている入力」から進めてください。"
 AT_WORK = "担当で確認しています。入力をお願いするときは、担当の職員から連絡します。"
@@ -75,7 +77,26 @@ class OutsideReader:
             steps=steps,
             sent=self.sent[::-1],
             files=self._files(),
+            papers=self._papers(),
         )
+
+    # ---------------------------------------------------------------- papers of the office's that are for the party
+
+    def _papers(self) -> tuple[PaperOffered, ...]:
+        """Those that are whole: what still lacks something has not been issued."""
+        return tuple(one for one in self._desk.for_party() if self._desk.approval(one.id).complete) if self._desk is not None else ()
+
+    def paper(self, paper_id: str) -> Paper:
+        """One of them, without the notes to officials; raises NotFound for every other."""
+        if self._desk is None or paper_id not in [one.id for one in self._papers()]:
+            raise NotFound(paper=paper_id)
+        return replace(self._desk.approval(paper_id), notes=())
+
+    @cached_property
+    def _desk(self) -> PaperDesk | None:
+        if self._case is None:
+            return None
+        return PaperDesk(self._connection, self._case, self._office, partial(self._definitions.get, self._connection), self._now)
 
     def _steps(self) -> tuple[OutsideStep, ...]:
         """The open steps that are left to the party."""

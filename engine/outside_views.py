@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from engine.views import AttachmentShown, FieldShown, SeatHeld
+from engine.views import AttachmentShown, FieldShown, PaperOffered, SeatHeld
 
 # ---------------------------------------------------------------- the office's side
 
@@ -139,6 +139,7 @@ class OutsideThread:
         state: open, waiting (for the party), over; `state_text` in words.
         may_start: the form that starts the case has not been sent yet.
         files: what the party itself has attached.
+        papers: the office's papers that are for it.
     """
 
     office: str
@@ -154,3 +155,4 @@ class OutsideThread:
     steps: tuple[OutsideStep, ...]
     sent: tuple[SentForm, ...]
     files: tuple[AttachmentShown, ...]
+    papers: tuple[PaperOffered, ...] = ()

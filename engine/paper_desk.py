@@ -19,7 +19,7 @@ from engine.moves import Move
 from engine.net import FieldSpec, Net, Node
 from engine.organisation import Organisation
 from engine.paper_parts import DECISION, Template
-from engine.store import OpenCase, title_of
+from engine.store import OpenCase
 from engine.views import CaseHead, ClockShown, Event, PaperOffered
 
 
@@ -55,6 +55,11 @@ class PaperDesk:
         elif asked in names:
             names = {asked: names[asked], **names}
         return tuple(PaperOffered(id, name, indexes.get(id), id == asked, self._for_party(id)) for id, name in names.items())
+
+    def for_party(self) -> tuple[PaperOffered, ...]:
+        """Those that a party outside may read by its link."""
+        found = [template for template in self._of_approval if template.for_party and self._approved(template) is not None]
+        return tuple(PaperOffered(template.id, template.name, for_party=True) for template in found)
 
     def _for_party(self, paper_id: str) -> bool:
         template = self._templates.papers.get(paper_id)
@@ -108,7 +113,7 @@ class PaperDesk:
             return self._decision(index)
         template = self._templates.papers.get(paper_id)
         if template is not None and template.process:
-            return self._approval(template)
+            return self.approval(paper_id)
         return papers.gather(
             paper_id,
             self._case.facts,
@@ -148,10 +153,12 @@ class PaperDesk:
         )
         return decision_paper.build(ruling, tuple(taken), waits)
 
-    def _approval(self, template: Template) -> papers.Paper:
-        found = self._approved(template) if self._case.row["process_id"] in template.process else None
-        if found is None:
-            raise NotFound(case=self._case.id, paper=template.id)
+    def approval(self, paper_id: str) -> papers.Paper:
+        """The paper of an approval of the case; raises NotFound."""
+        template = next((one for one in self._of_approval if one.id == paper_id), None)
+        found = self._approved(template) if template is not None else None
+        if template is None or found is None:
+            raise NotFound(case=self._case.id, paper=paper_id)
         decision, whole = found
         told = decision.row.data.get("names")
         names = Names(told or decision_record.names_now(self._connection, self._case, self._case.facts, decision.node, civil_day(self._at)))
@@ -164,7 +171,7 @@ class PaperDesk:
             specs=self._specs,
             names=names,
             number=self._case.row["number"],
-            title=title_of(self._case.facts, self._case.definition.name),
+            procedure=self._case.definition.name,
             evaluate=self._evaluate,
             say=self._templates.words["text"],
         )

@@ -20,7 +20,7 @@ from webui.sign_in import LOCAL, AnswerRefused, SignInSource, SourceUnavailable
 auth = Blueprint("auth", __name__)
 
 #: Pages of outside parties, whose links and sessions are their own.
-OUTSIDE = ("welcome", "enter", "thread", "received", "file", "end", "start", "send_start", "task", "send_task")
+OUTSIDE = ("welcome", "enter", "thread", "received", "file", "paper", "paper_pdf", "end", "start", "send_start", "task", "send_task")
 #: What may be asked for without signing in (the calendar and the events carry tokens of their own); every other endpoint is refused by default.
 PUBLIC = frozenset(
     {

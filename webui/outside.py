@@ -93,6 +93,23 @@ def file(attachment_id: int) -> Response:
     return answer
 
 
+@outside.get("/papers/<paper_id>")
+def paper(paper_id: str) -> str:
+    """A paper of the office's that is for the party."""
+    desk = engine().outside
+    return render_template("outside/paper.html", paper=desk.paper(_session(), paper_id), thread=desk.thread(_session()))
+
+
+@outside.get("/papers/<paper_id>.pdf")
+def paper_pdf(paper_id: str) -> Response:
+    """The same as PDF."""
+    from webui.pdf import render_pdf  # drawing is imported only where it is asked for
+
+    made = engine().outside.paper(_session(), paper_id)
+    name = safe_name(f"{made.number}_{made.title}.pdf")
+    return send_file(io.BytesIO(render_pdf(made)), mimetype="application/pdf", as_attachment=True, download_name=name)
+
+
 @outside.post("/end")
 def end() -> Any:
     """End the session in the table, not only in the browser."""

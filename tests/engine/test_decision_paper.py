@@ -366,7 +366,7 @@ def test_every_fact_follows_from_the_record_whatever_way_it_came(office: Decided
     """The sheet replays the record, so no act may change a fact without its row saying so."""
     office.away(MANAGER_A)
     cases = [office.start("route"), office.start("at_once"), office.start("clock", duty="yes", report_days=5), office.applied()]
-    office.does(STAFF_A, cases[0], "draft", later=True)
+    office.does(STAFF_A, cases[0], "draft", afterwards=True)
     office.act(cases[2], "amend", seat="person:staff.a", duty="no")
     office.pass_time(days=2)
     office.does(DIVISION_HEAD, cases[3], "decide", decision="correct")

@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import re
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,9 +19,14 @@ from flask.testing import FlaskClient
 from werkzeug.serving import make_server
 
 from tests.engine.decided import Decided, decided_on
+from tests.engine.outside import SECRETS, Outside, make_outside
+from tests.engine.outside import folder as outside_folder
 from tests.engine.posts import DIVISION_HEAD, KEEPER, MANAGER_A, MANAGER_B, STAFF_A
+from tests.support import STAFF, make_engine
 from tests.webui.conftest import Post
 from tests.webui.posts import signed_in, words
+from tests.webui.test_outside_pages import applied as party_applies
+from tests.webui.test_outside_pages import opened as enter
 from webui import create_app
 from webui.pdf import render_pdf
 
@@ -210,6 +216,75 @@ def test_seats_with_endless_names_break_too() -> None:
     pages = [re.sub(r"\s", "", text) for text in printed(render_pdf(paper))]
     whole = "".join(re.sub(r"決裁前（案）1\d+/\d+ページ$", "", text) for text in pages)
     assert whole.count("区切りなく") == 600 and whole.count("〔代理〕") == 9
+
+
+# ---------------------------------------------------------------- the party outside
+
+ISSUED = """
+name = "承認書"
+process = ["office_contract"]
+approved_when = 'verdict == "granted"'
+for_party = {for_party}
+sender = "{{office}} {{decided_post}}"
+
+[[note]]
+text = "職員への注意"
+
+[[section]]
+heading = "承認の内容"
+  [[section.row]]
+  label = "安全管理の方法"
+  value = "{{measures}}"
+  [[section.row]]
+  label = "契約した日"
+  value = "{{contracted_on}}"
+  needed = {needed}
+"""
+
+
+def outside_with(place: Path, paper: str) -> Outside:
+    """The office of the tests of outside parties with a paper of its approval."""
+    made = place / "bpmn"
+    shutil.copytree(outside_folder(), made)
+    (made / "office" / "papers").mkdir()
+    (made / "office" / "papers" / "issued.toml").write_text(paper, "utf-8")
+    outside = make_outside(place)
+    outside.engine.close()
+    return Outside(make_engine(outside.engine.settings.database, outside.clock, bpmn=made), outside.clock)
+
+
+def test_a_party_reads_the_paper_that_is_for_it_once_it_is_whole_and_no_other(tmp_path: Path) -> None:
+    outside = outside_with(tmp_path, ISSUED.format(for_party="true", needed="true"))
+    client = enter(create_app(outside.engine, secret_key="test"), outside.issue())
+    case_id = party_applies(client, outside)
+    outside.checked(case_id, complete=True)
+    for path in ("/c/papers/issued", "/c/papers/issued.pdf", "/c/papers/decision", "/c/papers/division_report"):
+        assert client.get(path).status_code == 404, path
+    outside.complete(case_id, "decide", verdict="granted")
+    assert client.get("/c/papers/issued").status_code == 404 and "受け取る書面" not in client.get("/c/").text, "it lacks the day"
+    outside.complete(case_id, "report", STAFF, contracted_on="2026-11-16")
+    assert '<a href="/c/papers/issued">承認書</a>' in client.get("/c/").text
+    page = opened(client, "/c/papers/issued")
+    assert "専用の区画で扱います" in page and "北部 部課等保護管理者" in page and "令和8年11月16日" in page
+    assert "職員への注意" not in page and all(secret not in page for secret in SECRETS) and "部課等保護管理者さん" not in page
+    [pdf] = printed(client.get("/c/papers/issued.pdf").data)
+    assert "専用の区画で扱います" in pdf and "職員への注意" not in pdf
+    for path in ("/c/papers/decision", "/c/papers/decision.pdf", f"/cases/{case_id}/decision", f"/cases/{case_id}/papers/issued"):
+        assert client.get(path).status_code in (302, 303, 404), path
+    other = enter(create_app(outside.engine, secret_key="test"), outside.issue(party="他社"))
+    assert other.get("/c/papers/issued").status_code == 404
+    outside.engine.close()
+
+
+def test_a_paper_that_is_not_for_the_party_is_not_there_for_it(tmp_path: Path) -> None:
+    outside = outside_with(tmp_path, ISSUED.format(for_party="false", needed="false"))
+    client = enter(create_app(outside.engine, secret_key="test"), outside.issue())
+    case_id = party_applies(client, outside)
+    outside.checked(case_id, complete=True)
+    outside.complete(case_id, "decide", verdict="granted")
+    assert "issued" in [one.id for one in outside.engine.case(outside.viewer("division_protection_manager@north"), case_id).papers]
+    assert client.get("/c/papers/issued").status_code == 404 and "受け取る書面" not in client.get("/c/").text
+    outside.engine.close()
 
 
 # ---------------------------------------------------------------- in a browser
