@@ -38,7 +38,7 @@ class Property:
 
     Attributes:
         kind: `before_end`: at every ordinary end, whenever `when` may hold, one of `steps` has been done and `then` holds;
-            `never_without`: none of `steps` is ever completed before one of `after`; `not_waiting_for`: `steps` can be done
+            `never_without`: while `when` holds, none of `steps` is ever completed before one of `after`; `not_waiting_for`: `steps` can be done
             although nobody ever does `without`; `never_same_person`: nobody does two of `steps`; `seats`: every step has a seat
             in every unit, today and after each change known already.
         steps, after, without: element ids, or clauses that completing a step records.

@@ -253,7 +253,7 @@ def _read_duty(table: Table) -> Duty:
 #: What each kind of property must and may say besides its name.
 _PROPERTIES = {
     "before_end": (("steps", "then"), ("when",)),
-    "never_without": (("steps",), ("after",)),
+    "never_without": (("steps",), ("when", "after")),
     "not_waiting_for": (("steps",), ("without",)),
     "never_same_person": (("steps",), ()),
     "seats": ((), ()),

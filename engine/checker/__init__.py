@@ -179,7 +179,10 @@ class _Checking:
                 orders.append(Order(world, item))
                 return orders[-1]
 
-            parts = self._explored(Question(marks=item.steps, frozen=first, coarse=True), watching)
+            asking = Question((item.when,) if item.when else (), item.steps, first, coarse=True)
+            parts = self._explored(asking, watching)
+            if orders[-1].failed is not None and item.when:  # perhaps only because too little was known
+                parts = self._explored(replace(asking, coarse=False), watching)
             yield from ((parts[-1], verdict) for verdict in orders[-1].verdicts(parts[-1].graph))
         elif item.kind == "not_waiting_for":
             frozen = frozenset(node.index for node in self.net.nodes if {node.id, node.element} & set(item.without))

@@ -157,7 +157,7 @@ class EndWatch:
 
 @dataclass
 class Order:
-    """*Never without*: while nobody does what must come before, none of the steps may be completed."""
+    """*Never without*: while nobody does what must come before, none of the steps may be completed, where `when` may hold."""
 
     world: World
     item: Property
@@ -168,7 +168,9 @@ class Order:
         if self.failed is not None or outcome.error is not None:
             return
         if self.world.marked[act.at] & self._bits(self.item.steps) and act.kind in ("complete", "deliver"):
-            self.failed = (before, act, outcome)
+            under = outcome.mask & self.world.true_under(self.item.when or "true", outcome.state.held, {})
+            if under:
+                self.failed = (before, act, outcome._replace(mask=under))
 
     def _bits(self, names: Iterable[str]) -> int:
         return sum(self.world.marks.get(name, 0) for name in names)

@@ -697,6 +697,19 @@ def test_never_without_whichever_is_drawn_first(office: Organisation) -> None:
     assert run(only(look(*parts, **asked), "property_violated", "b", "約束", "処理b")) == ["start", "complete b"]
 
 
+def test_never_without_where_a_condition_holds(office: Organisation) -> None:
+    """先に済ませるべき場合を when で限れる。その場合には守られ、外れる場合は見つかる。"""
+    parts = (
+        start(), task("a", choice("x")), exclusive("d", default="d_c"), task("b"), task("c"), end(),
+        flows("s > a > d > c > e", 'd > b : x == "yes"', "b > c"),
+    )  # fmt: skip
+    sound(look(*parts, **asking(office, promise("never_without", steps=("c",), after=("b",), when='x == "yes"'))))
+    asked = asking(office, promise("never_without", steps=("c",), after=("b",), when='x == "no"'))
+    assert run(only(look(*parts, **asked), "property_violated", "c", "約束", "処理c")) == ["start", "complete a x=no", "complete c"]
+    loose = asking(office, promise("never_without", steps=("c",), after=("b",)))
+    only(look(*parts, **loose), "property_violated", "c", "約束", "処理c")
+
+
 def test_not_waiting_for(office: Organisation) -> None:
     parts = (*_BESIDE, task("c"), _BESIDE_WAYS)
     found = only(
