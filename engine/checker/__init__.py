@@ -181,7 +181,7 @@ class _Checking:
 
             asking = Question((item.when,) if item.when else (), item.steps, first, coarse=True)
             parts = self._explored(asking, watching)
-            if orders[-1].failed is not None and item.when:  # perhaps only because too little was known
+            if orders[-1].failed is not None:  # perhaps only because too little was known
                 parts = self._explored(replace(asking, coarse=False), watching)
             yield from ((parts[-1], verdict) for verdict in orders[-1].verdicts(parts[-1].graph))
         elif item.kind == "not_waiting_for":

@@ -59,8 +59,11 @@ def expressions(net: Net, within: Collection[int]) -> Iterator[str]:
     for node in (net.nodes[index] for index in sorted(within)):
         if node.event is not None and node.event.condition:
             yield node.event.condition
-        if node.event is not None and node.event.timer is not None and not node.event.timer.literal:
-            yield node.event.timer.text
+        timer = node.event.timer if node.event is not None else None
+        if (
+            timer is not None and not timer.literal and not Facts.reads_time(timer.text)
+        ):  # what reads the instant may be due whatever the facts
+            yield timer.text
         if node.multi is not None:
             yield from (text for text in (node.multi.collection, node.multi.cardinality, node.multi.completion) if text)
         if node.properties.get("offered_when"):
@@ -368,7 +371,8 @@ class Facts:
                 if other == name and text in self.chances:
                     found += self.chances[text]
                 elif other == name:
-                    found += [True, False] if compile_expression(text).names else [compile_expression(text).evaluate({})]
+                    computed = compile_expression(text).names or self.reads_time(text)
+                    found += [True, False] if computed else [compile_expression(text).evaluate({})]
             table = self.tables.get(node.index)
             if table is not None and name in table.outputs:
                 place = table.outputs.index(name)
