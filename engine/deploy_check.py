@@ -45,7 +45,9 @@ def check(
 
 def _check(net: Net, decisions: Mapping[str, Decision], organisation: Organisation, neighbours: Neighbours | None) -> Iterator[Finding]:
     """What a diagram names must exist in the office: roles, units, clauses, tables, clocks; and no form may write what the engine derives."""
-    derived = {name for key in organisation.rules.derived if key in decisions for name in decisions[key].outputs} | ENGINE_FACTS
+    derived = {
+        name for key in organisation.rules.derived_of(net.process_id) if key in decisions for name in decisions[key].outputs
+    } | ENGINE_FACTS
     clocks = set(organisation.rules.clock_ids)
     yield from _check_facts(net, decisions)
     yield from _check_settings(net, decisions, organisation)

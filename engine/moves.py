@@ -181,7 +181,7 @@ class Move:
 
     def derive(self) -> None:
         """Recompute the derived facts (`derived` in rules.toml), so that no decision ever reads a stale one."""
-        for key in self.organisation.rules.derived:
+        for key in self.organisation.rules.derived_of(self.definition.net.process_id):
             decision = self.definition.decisions.get(key)
             if decision is not None:
                 outputs = decision.evaluate(self.facts, self.functions)

@@ -33,6 +33,14 @@ class Duty:
 
 
 @dataclass(frozen=True)
+class Derived:
+    """A decision table evaluated after every change of facts, in cases of these procedures; of every procedure when none is named."""
+
+    decision: str
+    processes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Property:
     """Something a procedure must always keep, proven before it comes into force (engine/checker).
 
@@ -174,7 +182,7 @@ class Rules:
     calendar: Calendar
     urgencies: tuple[Urgency, ...]
     statutory: tuple[StatutoryClock, ...]
-    derived: tuple[str, ...]
+    derived: tuple[Derived, ...]
     duties: tuple[Duty, ...]
     numbering: tuple[Numbering, ...]
     visibility: tuple[Sight, ...]
@@ -243,6 +251,10 @@ class Rules:
                 except ValueError:
                     continue
         return None
+
+    def derived_of(self, process: str) -> tuple[str, ...]:
+        """The decisions that are evaluated after every change of a case of a procedure, in the order of rules.toml."""
+        return tuple(row.decision for row in self.derived if not row.processes or process in row.processes)
 
     def duties_of(self, process: str, on: date) -> tuple[Duty, ...]:
         """The duties that a case of a procedure must show records of when it closes on a day."""

@@ -18,6 +18,7 @@ from engine.office_files import Findings, Table, read_toml
 from engine.quiet import Quiet
 from engine.rules import (
     AttachmentRules,
+    Derived,
     Duty,
     Judgement,
     NoticeRules,
@@ -57,7 +58,7 @@ def read_rules(path: Path, findings: Findings) -> Rules | None:
         calendar=_read_calendar(top),
         urgencies=_read_urgencies(top),
         statutory=tuple(_read_clock(table) for table in top.tables("clock", required=False)),
-        derived=tuple(_closed(table, table.identifier("decision")) for table in top.tables("derived", required=False)),
+        derived=tuple(_read_derived(table) for table in top.tables("derived", required=False)),
         duties=tuple(_read_duty(table) for table in top.tables("duty", required=False)),
         numbering=tuple(_read_numbering(table) for table in top.tables("numbering")),
         visibility=tuple(_read_sight(table) for table in top.tables("visibility", required=False)),
@@ -93,9 +94,10 @@ def read_rules(path: Path, findings: Findings) -> Rules | None:
     return rules
 
 
-def _closed(table: Table, value: str) -> str:
+def _read_derived(table: Table) -> Derived:
+    row = Derived(table.identifier("decision"), table.texts("processes"))
     table.close()
-    return value
+    return row
 
 
 def _read_calendar(top: Table) -> Calendar:

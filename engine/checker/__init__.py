@@ -92,7 +92,7 @@ class _Checking:
         chances: Mapping[str, tuple[Any, ...]],
     ) -> None:
         self.net, self.organisation, self.limit, self.until = net, organisation, whole, until
-        derived = organisation.rules.derived if organisation is not None else tuple(decisions)
+        derived = organisation.rules.derived_of(net.process_id) if organisation is not None else tuple(decisions)
         self.survey = Survey(net, decisions, derived, until, chances)
         self.states = self.transitions = 0
         self.finished = True

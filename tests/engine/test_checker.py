@@ -16,7 +16,7 @@ from engine.decisions import Decision
 from engine.errors import Finding
 from engine.organisation import Organisation
 from engine.parsing import parse_bundle, parse_tables
-from engine.rules import Duty, Property
+from engine.rules import Derived, Duty, Property
 from tests.engine.drawing import (
     boundary,
     call,
@@ -143,7 +143,7 @@ def promise(kind: str, **more: Any) -> Property:
 
 def recomputing(office: Organisation, decision: str) -> dict[str, Any]:
     """The office that recomputes a table after every change."""
-    return {"organisation": replace(office, rules=replace(office.rules, derived=(decision,), duties=(), properties=()))}
+    return {"organisation": replace(office, rules=replace(office.rules, derived=(Derived(decision),), duties=(), properties=()))}
 
 
 #: What waits for a message that nobody can send; everything before it is passed, nothing after.

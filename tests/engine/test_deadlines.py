@@ -494,7 +494,8 @@ def test_the_auditor_sees_every_case() -> None:
 
 
 def test_settings_of_the_office() -> None:
-    assert RULES.derived == ("duties", "gravity")
+    assert RULES.derived_of("isa_incident") == ("duties", "gravity")
+    assert RULES.derived_of("isa_resubcontract") == ()  # whether a leak must be reported is asked of incidents alone
     assert (RULES.session.idle, RULES.session.idle_privileged) == (timedelta(minutes=30), timedelta(minutes=15))
     assert RULES.password.minimum_length >= 12
     assert RULES.attachments.maximum_bytes == 20 * 1024 * 1024
