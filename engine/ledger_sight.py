@@ -60,7 +60,8 @@ def readable(viewer: Viewer, office: Organisation, ledgers: Mapping[str, Ledger]
         limited = [process for process, seat in viewer.limited if role_of(seat) in (*ledger.readers, *ledger.keepers)]
         if limited:
             by_post.append(sa.and_(ledger_entry.c.ledger == ledger.id, case_file.c.process_id.in_(limited)))
-        units = [unit for unit in office.units if keepers_of(ledger, office, unit, on) & set(viewer.keys)]
+        keeps = any(role_of(seat) in ledger.keepers for seat in viewer.keys)
+        units = [unit for unit in office.units if keepers_of(ledger, office, unit, on) & set(viewer.keys)] if keeps else []
         if units:
             by_post.append(sa.and_(ledger_entry.c.ledger == ledger.id, case_file.c.owning_unit.in_(units)))
     ours = [ledger_entry.c.organisation == viewer.organisation, ledger_entry.c.ledger.in_(list(ledgers))]
