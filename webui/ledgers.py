@@ -93,17 +93,17 @@ def show(ledger: str) -> str:
     return render_template("ledger.html", page=page, asked=asked, kept=KEPT, orders=ORDERS, continued=bool(request.args.get("after")))
 
 
-# ---------------------------------------------------------------- files
+# ---------------------------------------------------------------- files: an act, since the record says who took what out
 
 
-@ledgers.get("/ledgers/<ledger>.csv")
+@ledgers.post("/ledgers/<ledger>.csv")
 def as_csv(ledger: str) -> Response:
     """The entries that meet the conditions, as CSV."""
     head, rows = engine().ledgers.take_out(viewer(), ledger, "CSV", **_Asked(ledger).filters)
     return _file(csv_file(head, rows), "text/csv", head.name, "csv")
 
 
-@ledgers.get("/ledgers/<ledger>.xlsx")
+@ledgers.post("/ledgers/<ledger>.xlsx")
 def as_xlsx(ledger: str) -> Response:
     """The entries that meet the conditions, as a workbook."""
     head, rows = engine().ledgers.take_out(viewer(), ledger, "Excel", **_Asked(ledger).filters)
@@ -111,7 +111,7 @@ def as_xlsx(ledger: str) -> Response:
     return _file(xlsx_file(head, rows), kind, head.name, "xlsx")
 
 
-@ledgers.get("/ledgers/<ledger>.pdf")
+@ledgers.post("/ledgers/<ledger>.pdf")
 def as_pdf(ledger: str) -> Response:
     """The entries that meet the conditions, as PDF."""
     from webui.ledger_pdf import MOST, render_ledger  # drawing is imported only where it is asked for

@@ -692,7 +692,12 @@ class FakeEngine:
 
     @property
     def ledgers(self) -> Any:
-        return SimpleNamespace(offered=lambda viewer: False, of_case=lambda viewer, case_id: ())
+        def none(*_given: Any, **_more: Any) -> Any:
+            raise face.NotFound
+
+        return SimpleNamespace(
+            offered=lambda viewer: False, of_case=lambda viewer, case_id: (), all=lambda viewer: (), page=none, entry=none
+        )
 
     @property
     def calendar(self) -> Any:
