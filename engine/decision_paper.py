@@ -224,8 +224,13 @@ class _Sheet:
                 chosen = [spec for spec in node.form if spec.properties.get("as_buttons") == "true"]
                 lines += _pairs((spec.label, written(spec, answers.get(spec.id), self.names.labels)) for spec in chosen)
                 lines += _pairs(self._said(row, node, so_far))
-            own = {spec.id for spec in node.form} - self.applied if row.tag == DECIDED and node is not None else set()
-            lines += _changes(row, before, specs, own, self.names)
+            asked = {spec.id for spec in node.form} if node is not None else set()
+            kept = {
+                name for name, change in row.data.get("facts", {}).items()
+                # what the form asked for the first time is told above; what a diagram clears beside the form says nothing to a reader
+                if (name in asked and name in self.applied) or (name not in asked and change[1] not in (None, "", []))
+            }  # fmt: skip
+            lines += _changes(row, before, {name: spec for name, spec in specs.items() if name in kept or row.tag != DECIDED}, self.names)
             rows.append((_in_two(row.at), "\n".join(lines), _signed(row, self.names)))
         return Section(
             "", "審査・確認の経過", rows=tuple(rows), columns=("日時", "処理と意見", "役・氏名"), id="course", widths=(24, 52, 24)
@@ -239,7 +244,8 @@ class _Sheet:
     def clauses(self) -> Section:
         """The clauses under which the steps until then were done."""
         cited = [*self.start.listed("clause"), *(clause for row in self.rows for clause in row.clauses)]
-        return Section("", "手続の根拠", tuple(dict.fromkeys(map(self.names.clause, cited))), id="clauses")
+        told = "\n".join(dict.fromkeys(map(self.names.clause, cited)))
+        return Section("", "手続の根拠", (told,) if told else (), id="clauses")
 
     def proof(self, row: Row) -> Section:
         """By what the sheet can be checked against the record."""
@@ -269,7 +275,7 @@ def _additions(ruling: Ruling) -> tuple[Section, ...]:
             if row.tag == "attachment.added":
                 name, size, digest = _file(row)
                 lines = [f"「{name}」を添付しました（{size}）", f"SHA-256　{digest}"]
-            lines += _changes(row, before, specs, set(), names)
+            lines += _changes(row, before, specs, names)
             rows.append((_in_two(row.at), "\n".join(lines), _signed(row, names)))
     became: tuple[str, ...] = ()
     if decision.since is not None:
@@ -323,15 +329,13 @@ def _pairs(rows: Iterable[tuple[str, str]]) -> list[str]:
     return [f"{label}：{text}" for label, text in rows if clean(text)]
 
 
-def _changes(row: Row, before: Mapping[str, Any], specs: Mapping[str, FieldSpec], own: set[str], names: Names) -> list[str]:
-    """The facts that an act changed, but for those its own form asked for the first time."""
+def _changes(row: Row, before: Mapping[str, Any], specs: Mapping[str, FieldSpec], names: Names) -> list[str]:
+    """The declared facts that an act changed, from what to what."""
     told = []
     for name, change in row.data.get("facts", {}).items():
-        spec = specs.get(name)
-        if spec is None or name in own:
-            continue
-        old, new = (written(spec, value, names.labels) for value in (before.get(name), change[1]))
-        told.append(f"{spec.label}：{old or '（未記入）'} → {new or '（未記入）'}")
+        if (spec := specs.get(name)) is not None:
+            old, new = (written(spec, value, names.labels) for value in (before.get(name), change[1]))
+            told.append(f"{spec.label}：{old or '（未記入）'} → {new or '（未記入）'}")
     return told
 
 

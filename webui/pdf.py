@@ -43,6 +43,7 @@ WIDTH = A4[0] - 2 * MARGIN
 LABEL = 42 * mm
 TOGETHER = 24 * mm  # a heading never stands alone at the foot of a page
 SMALL_TABLE = 50 * mm  # one that is no taller is not torn apart
+TALL_ROW = 180 * mm  # a row that is taller breaks inside
 RULE, SHADE, FAINT = HexColor("#767676"), HexColor("#f0f0f0"), HexColor("#4d4d4d")
 
 
@@ -222,13 +223,13 @@ class _Printer:
                 styles.append(("LINEABOVE", (0, first), (-1, first), 0.4, RULE))
         if not grid:
             return []
-        repeated = (
-            first + 1 if section.widths and not section.lines else 0
-        )  # what is known to be long says on every page what its columns are
         widths = _widths(columns, bool(section.columns), section.widths)
-        table = Table(grid, colWidths=widths, style=styles, splitByRow=1, splitInRow=1, repeatRows=repeated)
-        whole = table.wrap(WIDTH, A4[1])[1] <= SMALL_TABLE
-        return [CondPageBreak(TOGETHER), KeepTogether([table]) if whole else table, Spacer(1, 3 * mm)]
+        table = Table(grid, colWidths=widths, style=styles, splitByRow=1, splitInRow=1)
+        height = table.wrap(WIDTH, A4[1])[1]
+        if section.widths and not section.lines and max(table._rowHeights) < TALL_ROW:
+            # Rows that fit on a page stay whole, and the columns are named on every page; reportlab cannot do that and break inside rows.
+            table = Table(grid, colWidths=widths, style=styles, splitByRow=1, splitInRow=0, repeatRows=first + 1)
+        return [CondPageBreak(TOGETHER), KeepTogether([table]) if height <= SMALL_TABLE else table, Spacer(1, 3 * mm)]
 
     def seats(self, section: Any) -> list[Flowable]:
         """Seats as boxes side by side, as on the sheet that goes round for stamps."""
@@ -285,9 +286,8 @@ class _Printer:
             heading = f"{section.number}　{section.heading}" if section.number else section.heading
             parts += [CondPageBreak(TOGETHER), self.words(heading, HEADING_IN_LETTER)]
         parts += [self.words(line, LETTER) for line in section.lines if line]
-        if section.columns:
-            return [*parts, *self.section(replace(section, heading="", lines=()))]
-        parts += [self.words("：".join(row), LETTER) for row in section.rows]
+        if section.rows:
+            parts += self.section(replace(section, heading="", lines=()))
         return parts
 
     def notes(self, paper: Paper) -> list[Flowable]:

@@ -40,7 +40,7 @@ PERMIT = (
         sets="decided_on=today()", send_back_to="check", not_same_person_as="apply,check", paper="decision",
     ),
     exclusive("which", default="which_receive"),
-    step("fix", "補正", "${reporter}", AMOUNT, CONTRACTOR),
+    step("fix", "補正", "${reporter}", AMOUNT, CONTRACTOR, sets="on_site=null"),
     step(
         "receive", "契約の写しの受領", "protection_manager@owning_unit", field("approval_number", "承認番号", "string"), clause="C-2",
         send_back_to="decide", paper="permit_paper",

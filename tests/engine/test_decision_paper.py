@@ -291,10 +291,16 @@ def test_every_decision_has_its_own_paper_and_a_decision_that_fell_is_said_to_ha
 
 
 def test_who_did_a_step_twice_stands_in_the_row_of_seats_once_as_of_the_last_time(office: Decided) -> None:
-    case_id = office.decided("correct")
+    case_id = office.applied()
+    office.pass_time(hours=1)
+    office.does(MANAGER_A, case_id, "check", opinion="一度目", on_site=True)
+    office.pass_time(hours=1)
+    office.does(DIVISION_HEAD, case_id, "decide", decision="correct")
     office.does(STAFF_A, case_id, "fix", amount=800)
     office.pass_time(hours=3)
     office.does(MANAGER_A, case_id, "check", opinion="二度目")
+    course = "\n".join(row[1] for row in rows(paper(office, case_id), "course"))
+    assert "金額：1200 → 800" in course and course.count("実地で確認した") == 1, "what the diagram clears beside a form is no news"
     office.does(DIVISION_HEAD, case_id, "decide", decision="approve")
     seats = rows(paper(office, case_id), "seats")
     assert [row[0] for row in seats] == ["補正", "審査", "決裁"] and seats[1][3] == "令和8年11月16日\n15時00分"
