@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from engine import history, people
+from engine import apart, history, people
 from engine.clock import civil_day
 from engine.model import Row, bar, deputy, holding, task
 from engine.moves import Move
-from engine.net import Node
 from engine.organisation import Organisation
 from engine.tokens import Wait
 
@@ -52,29 +51,31 @@ def name(connection: sa.Connection, case: OpenCase, move: Move, now: datetime, b
         case.entries.append(history.Entry("person.taken_in", now, by, definition=case.definition.id, data={"person": person}))
 
 
-def separate(connection: sa.Connection, case: OpenCase, waits: Iterable[Wait], now: datetime) -> None:
-    """Keep from each open step those of its candidates today who did what it must be independent of."""
-    apart = [wait for wait in waits if wait.kind == "task" and wait.node.listed("not_same_person_as")]
-    if not apart:
+def separate(connection: sa.Connection, case: OpenCase, waits: Iterable[Wait], now: datetime, move: Move | None = None) -> None:
+    """Keep from each open step those of its candidates today who did what it must be independent of, or whom a field names for that.
+
+    Args:
+        move: what is being written; None where nothing moves.
+    """
+    kept = [wait for wait in waits if wait.kind == "task" and wait.node.listed("not_same_person_as")]
+    if not kept:
         return
-    columns = (task.c.id, task.c.wait, task.c.node, task.c.seat, task.c.state, task.c.closed_by, task.c.closed_for)
-    query = sa.select(*columns).where(task.c.case_id == case.id, task.c.state.in_(("open", "done")))
+    columns = (task.c.id, task.c.wait, task.c.node, task.c.name, task.c.seat, task.c.state, task.c.closed_by, task.c.closed_for)
+    query = sa.select(*columns, task.c.closed_at).where(task.c.case_id == case.id, task.c.state.in_(("open", "done")))
     rows = connection.execute(query).mappings().all()
-    start = case.definition.net.start.id
-    acted = [(row["node"], {row["closed_by"], row["closed_for"]}) for row in rows if row["state"] == "done"]
-    acted.append((start, {case.row["reporter"], case.row.get("reported_for")}))
+    nodes = [wait.node for wait in kept]
+    acted = [*apart.of_tasks(row for row in rows if row["state"] == "done"), *apart.beside_tasks(connection, case, nodes)]
     steps = {row["wait"]: row for row in rows if row["state"] == "open"}
-    for wait in apart:
-        row = steps.get(wait.key)
-        persons = set().union(*(who for node, who in acted if node in others(wait.node))) - {None} if row else set()
+    renamed = move is not None and apart.names_others(case, move, nodes)
+    facts = case.facts if move is None else move.facts
+    for wait in kept:
+        row, wanted = steps.get(wait.key), apart.others(wait.node)
+        persons = {who for one in acted if one.node in wanted for who in one.persons}
+        persons.update(who for one in apart.named(case, wait.node, facts) for who in one.persons)
+        if row is not None and renamed:
+            _let_back(connection, int(row["id"]), persons, now)
         if row is not None and persons:
             _keep_from(connection, case, row, persons, now)
-
-
-def others(node: Node) -> frozenset[str]:
-    """Ids of the steps that this one must be independent of."""
-    prefix = node.id.removesuffix(node.element)
-    return frozenset(prefix + other for other in node.listed("not_same_person_as"))
 
 
 def _keep_from(connection: sa.Connection, case: OpenCase, row: Row, persons: set[str], now: datetime) -> None:
@@ -87,6 +88,12 @@ def _keep_from(connection: sa.Connection, case: OpenCase, row: Row, persons: set
     barred = set(connection.scalars(sa.select(bar.c.person).where(bar.c.task_id == row["id"], bar.c.lifted_at.is_(None))))
     for person in sorted(candidates - barred):
         _put(connection, case, int(row["id"]), person, "same_person", now)
+
+
+def _let_back(connection: sa.Connection, task_id: int, persons: set[str], now: datetime) -> None:
+    """Whoever nothing keeps from a step any more, as a field no longer names him."""
+    gone = sa.and_(bar.c.task_id == task_id, bar.c.reason == "same_person", bar.c.lifted_at.is_(None), bar.c.person.not_in(sorted(persons)))
+    connection.execute(bar.update().where(gone).values(lifted_at=now))
 
 
 def _put(connection: sa.Connection, case: OpenCase, task_id: int | None, person: str, reason: str, now: datetime) -> None:

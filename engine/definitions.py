@@ -48,6 +48,11 @@ class Definition:
         fields = (spec for node in self.net.nodes for spec in node.form)
         return frozenset(spec.id for spec in fields if spec.type == "people" and spec.properties.get("named") == "true")
 
+    @cached_property
+    def people_fields(self) -> Mapping[str, str]:
+        """The facts that name people, with their labels."""
+        return {spec.id: spec.label for node in self.net.nodes for spec in node.form if spec.type == "people"}
+
     def may_start(self, viewer: Viewer) -> bool:
         """Whether one of the viewer's seats may start a case: any seat, unless the start names roles (`candidateGroups`)."""
         roles = {group.partition("@")[0] for group in self.net.start.candidate_groups}

@@ -206,8 +206,9 @@ def _sends(node: Node) -> tuple[tuple[str, str], ...]:
 def _check_names(net: Net, node: Node, organisation: Organisation) -> Iterator[Finding]:
     """Elements, functions, notice templates and recorded clauses a step names: a typo must not switch a safeguard off in silence."""
     own = node.id.removesuffix(node.element)
+    people = {field.id for one in net.nodes for field in one.form if field.type == "people"}
     for other in node.listed("not_same_person_as"):
-        if own + other not in net.by_id:
+        if own + other not in net.by_id and other not in people:
             beside = [item.element for item in net.nodes if item.prefix == node.prefix]
             yield _unknown("element_unknown", f"not_same_person_as の「{other}」は、この図にありません", other, beside, node)
     for clause in node.listed("records"):
@@ -281,7 +282,7 @@ def _check_facts(net: Net, decisions: Mapping[str, Decision]) -> Iterator[Findin
         for field in node.form:
             for rule in ("not_after", "not_before"):
                 other = field.constraints.get(rule)
-                if other and other != "now" and other not in known:
+                if other and other.isidentifier() and other != "now" and other not in known:
                     message = f"入力項目「{field.id}」の {rule}：「{other}」という項目は、どの画面にもありません{near(other, known)}。"
                     yield Finding("fact_unknown", message, node.id, node.source)
     for decision in _tables(net, decisions, read):
@@ -408,7 +409,10 @@ def _expressions(net: Net, node: Node) -> Iterator[_Source]:
         if text:
             yield _Source(name, text)
     for field in node.form:
-        for name, text in (("shown_when", field.properties.get("shown_when")), ("required_when", field.constraints.get("required_when"))):
+        rules = {"shown_when": field.properties.get("shown_when"), "required_when": field.constraints.get("required_when")}
+        for name in ("not_after", "not_before"):
+            rules[name] = "" if field.constraints.get(name, "").isidentifier() else field.constraints.get(name)
+        for name, text in rules.items():
             if text:
                 yield _Source(f"入力項目「{field.id}」の {name}", text)
 

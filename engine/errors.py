@@ -114,6 +114,12 @@ class SamePerson(NotAllowed):
     message = "「{other}」を行った本人は、この処理を行えません（兼務・代理でも同じです）。"
 
 
+class NamedApart(SamePerson):
+    """Separation of duties: a field of the case names the actor among those who may not do this step."""
+
+    message = "「{other}」に挙げられている本人は、この処理を行えません（兼務・代理でも同じです）。"
+
+
 class TakenOut(NotAllowed):
     """The case names the actor: whoever it is about takes no part in handling it."""
 

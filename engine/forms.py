@@ -91,7 +91,7 @@ def read(
         if _required(spec, known, evaluate) and _empty(value):
             wrong[name] = f"「{spec.label}」を入力してください。"
         elif name in answers and answers[name] is not None:
-            problem = _order(spec, answers[name], known, now, specs)
+            problem = _order(spec, answers[name], known, now, specs, evaluate)
             if problem:
                 wrong[name] = f"「{spec.label}」{problem}"
     if wrong:
@@ -417,8 +417,10 @@ _READERS: dict[str, Callable[[FieldSpec, Any], Any]] = {
 }
 
 
-def _order(spec: FieldSpec, value: Any, known: Mapping[str, Any], now: datetime, specs: Mapping[str, FieldSpec]) -> str | None:
-    """Check `not_after` / `not_before` of a date or instant against now or another field."""
+def _order(
+    spec: FieldSpec, value: Any, known: Mapping[str, Any], now: datetime, specs: Mapping[str, FieldSpec], evaluate: Evaluate
+) -> str | None:
+    """Check `not_after` / `not_before` of a date or instant against now, another field, or the instant that an expression yields."""
     if spec.type not in ("date", "datetime"):
         return None
     for rule, word in (("not_after", "以前"), ("not_before", "以後")):
@@ -429,10 +431,13 @@ def _order(spec: FieldSpec, value: Any, known: Mapping[str, Any], now: datetime,
             # A minute is entered without its seconds: one minute of grace keeps "now" from being refused.
             limit: datetime | None = now + timedelta(minutes=1) if rule == "not_after" else now
             name = "現在"
-        else:
-            text = known.get(other)
-            limit = _as_instant(text)
+        elif other.isidentifier():
+            limit = _as_instant(known.get(other))
             name = f"「{specs[other].label}」" if other in specs else "既に記録されている日時"
+        else:
+            yielded = evaluate(other, known)
+            limit = _as_instant(yielded.isoformat() if isinstance(yielded, date) else yielded)
+            name = japanese_instant(limit.isoformat()) if limit is not None else ""
         mine = _as_instant(value)
         if limit is None or mine is None:
             continue

@@ -255,6 +255,8 @@ class ElementCheck(Check):
                     wrong.append(f"の maxlength は、1から{self.limits.field_length}までにしてください。")
             elif name == "required_when":
                 self.condition(value, element, f"{spec.id} の required_when")
+            elif name in ("not_after", "not_before") and not value.isidentifier():
+                self.expression(value, element, f"{spec.id} の {name}")
         low, high = spec.constraints.get("min", ""), spec.constraints.get("max", "")
         if re.fullmatch(r"-?[0-9]{1,12}", low) and re.fullmatch(r"-?[0-9]{1,12}", high) and int(low) > int(high):
             wrong.append("の min が max より大きく、どの値も入力できません。")

@@ -6,11 +6,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from engine import access, claims, people, wording
-from engine.bars import others
+from engine import access, apart, claims, people, wording
 from engine.clock import civil_day
 from engine.forms import japanese_day
-from engine.model import bar, task
+from engine.model import bar
 from engine.net import Node
 from engine.organisation import split_seat
 from engine.store import OpenCase
@@ -91,16 +90,12 @@ def _refused(connection: sa.Connection, viewer: Viewer, case: OpenCase, row: Any
 
 def not_again(connection: sa.Connection, viewer: Viewer, case: OpenCase, node: Node) -> str:
     """Why the viewer, having done what must be another's than this step, may not do it; empty when he has not."""
-    nodes, start = others(node), case.definition.net.start
-    if start.id in nodes and viewer.person in (case.row["reporter"], case.row.get("reported_for")):
-        return f"「{start.name}」を行った本人なので、この処理を行えません（兼務・代理でも同じです）。"
-    done = connection.execute(
-        sa.select(task.c.name, task.c.closed_at).where(
-            task.c.case_id == case.id, task.c.state == "done", task.c.node.in_(nodes),
-            sa.or_(task.c.closed_by == viewer.person, task.c.closed_for == viewer.person),
-        )
-    ).first()  # fmt: skip
-    if done is not None:
-        day = japanese_day(civil_day(done.closed_at).isoformat())
-        return f"{day}に「{done.name}」を行った本人なので、この処理を行えません（兼務・代理でも同じです）。"
-    return ""
+    found = apart.in_the_way(connection, case, node, {viewer.person})
+    if found is None:
+        return ""
+    if found.at is None:
+        return f"「{found.name}」に挙げられている本人なので、この処理を行えません（兼務・代理でも同じです）。"
+    if found.node == case.definition.net.start.id:
+        return f"「{found.name}」を行った本人なので、この処理を行えません（兼務・代理でも同じです）。"
+    day = japanese_day(civil_day(found.at).isoformat())
+    return f"{day}に「{found.name}」を行った本人なので、この処理を行えません（兼務・代理でも同じです）。"

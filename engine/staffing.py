@@ -8,7 +8,8 @@ from datetime import date, datetime, timedelta
 import sqlalchemy as sa
 
 from engine import people
-from engine.bars import answering, others
+from engine.apart import others
+from engine.bars import answering
 from engine.clock import civil_day
 from engine.definitions import Definition
 from engine.inbox import GetDefinition

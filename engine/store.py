@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from engine import bars, history, leaving, ledger_book, linked, notices, people, stopped
+from engine import apart, bars, history, leaving, ledger_book, linked, notices, people, stopped
 from engine.clock import civil_day, start_of_day, to_micros
 from engine.deadlines import ClockReading
 from engine.definitions import Definition
@@ -195,8 +195,9 @@ class Writer:
                 leaving.end_account(self._connection, case.organisation, person, self._now, self._actor, "棚卸による失効", told)
         bars.name(self._connection, case, move, self._now, self._actor)
         transferred = bool(before) and case.facts.get("owning_unit") != move.facts.get("owning_unit")
-        if opened or transferred or case.finished is not None:
-            bars.separate(self._connection, case, after, self._now)
+        renamed = bool(before) and apart.names_others(case, move, (wait.node for wait in after))
+        if opened or transferred or renamed or case.finished is not None:
+            bars.separate(self._connection, case, after, self._now, move)
         if ended is not None:
             self._end(case, move, ended)
             bars.lift_of_case(self._connection, case.id, self._now)

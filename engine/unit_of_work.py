@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from engine import access, bars, claims, forms, history, obligations, people, standing
+from engine import access, apart, claims, forms, history, obligations, people, standing
 from engine.clock import civil_day
 from engine.definitions import Definitions
 from engine.desk import Begun, Desk
@@ -21,6 +21,7 @@ from engine.errors import (
     CaseNotFound,
     ClosingNotReady,
     FormInvalid,
+    NamedApart,
     ReasonRequired,
     SamePerson,
     StaleVersion,
@@ -229,23 +230,9 @@ class UnitOfWork:
 
     def _check_same_person(self, case: OpenCase, node: Node, held: SeatHeld) -> None:
         """Separation of duties: whatever seat one acts from, one is the same person; and a deputy's act is his principal's too."""
-        nodes = bars.others(node)
-        if not nodes:
-            return
-        persons = {self.person, held.principal} - {""}
-        start = case.definition.net.start
-        if start.id in nodes and persons & {case.row["reporter"], case.row["reported_for"]}:
-            raise SamePerson(other=start.name, case=case.id)
-        done = self._connection.execute(
-            sa.select(task.c.name).where(
-                task.c.case_id == case.id,
-                task.c.state == "done",
-                sa.or_(task.c.closed_by.in_(persons), task.c.closed_for.in_(persons)),
-                task.c.node.in_(nodes),
-            )
-        ).first()
-        if done is not None:
-            raise SamePerson(other=done.name, case=case.id)
+        found = apart.in_the_way(self._connection, case, node, {self.person, held.principal} - {""})
+        if found is not None:
+            raise (SamePerson if found.at is not None else NamedApart)(other=found.name, case=case.id)
 
     # ---------------------------------------------------------------- does it fit?
 

@@ -203,6 +203,7 @@ def not_waiting(world: World, graph: Graph, item: Property) -> Iterator[Verdict]
 def same_person(net: Net, item: Property) -> Iterator[Verdict]:
     """*Never the same person*: of any two of the steps, whichever comes later must shut out who did the earlier one."""
     nodes = [node for node in net.nodes if {*recorded(node), node.id, node.element} & set(item.steps)]
+    yield from _apart_from_named(net, item, nodes)
     for place, one in enumerate(nodes):
         for two in nodes[place + 1 :]:
             ordered = [(a, b) for a, b in ((one, two), (two, one)) if _can_follow(net, a, b)]
@@ -215,6 +216,19 @@ def same_person(net: Net, item: Property) -> Iterator[Verdict]:
                         f"「{later.name}」の not_same_person_as に「{earlier.element}」を加えてください。"
                     )
                     yield Verdict("same_person", message, later)
+
+
+def _apart_from_named(net: Net, item: Property, nodes: Sequence[Node]) -> Iterator[Verdict]:
+    """A field of people among the steps: whoever it names may do none of the others."""
+    labels = {field.id: field.label for node in net.nodes for field in node.form if field.type == "people"}
+    for name in (step for step in item.steps if step in labels):
+        for node in nodes:
+            if node.kind is not Kind.START and name not in node.listed("not_same_person_as"):
+                message = (
+                    f"「{item.name}」（{item.basis}）：「{labels[name]}」に挙げられた人が「{node.name}」もできます。"
+                    f"「{node.name}」の not_same_person_as に「{name}」を加えてください。"
+                )
+                yield Verdict("same_person", message, node)
 
 
 def _can_follow(net: Net, first: Node, second: Node) -> bool:

@@ -50,6 +50,7 @@ OPINION = field("opinion", "意見", "text", required=True)
 LATER = field("afterwards", "後閲とする", "boolean")
 VERDICT = field("verdict", "決定", "enum", "granted=承認", "refused=却下", required=True, props={"as_buttons": "true"})
 PASSED = {"passed_over": 'opinion="後閲"', "passed_over_when": "afterwards == true", "records": "none"}
+WORKERS = field("workers", "作業する職員", "people")
 INVOLVED = field("involved", "関係した職員", "people", props={"named": "true"})
 
 DIAGRAMS: dict[str, tuple[str, ...]] = {
@@ -125,6 +126,16 @@ DIAGRAMS: dict[str, tuple[str, ...]] = {
         end("done", name="完了"),
         end("skipped", name="省略"),
         flows("begin > first > which > second > done", "which > third : skip == true", "third > skipped"),
+    ),
+    # Whoever a list names, and whoever asked by an action, may not answer.
+    "named": (
+        said(withdraw="until_end", numbering="general"),
+        start("apply", said(SUMMARY, UNIT, WORKERS), name="申請"),
+        step("approve", "承認", "protection_manager@owning_unit", VERDICT, WORKERS, not_same_person_as="workers"),
+        step("settle", "確認", "division_protection_manager@owning_unit", not_same_person_as="transfer,workers"),
+        end("done", name="完了"),
+        action("transfer", "転送", "protection_manager@owning_unit,division_protection_manager@owning_unit", WORKERS),
+        flows("apply > approve > settle > done"),
     ),
     # A transfer in the middle of steps that must be different people's.
     "moving": (

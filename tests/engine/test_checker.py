@@ -763,6 +763,18 @@ def test_never_the_same_person_by_clause(office: Organisation) -> None:
     only(look(*parts, **asking(office, promise("never_same_person", steps=("C-2", "C-3")))), "same_person", "c", "処理a", "処理c")
 
 
+def test_never_whom_a_field_names(office: Organisation) -> None:
+    """挙げられた人が、ほかの処理をできてしまう。"""
+    asked = asking(office, promise("never_same_person", steps=("workers", "c")))
+    workers = field("workers", "作業する職員", "people")
+
+    def parts(**more: str) -> tuple[str, ...]:
+        return start(), task("a", workers), task("c", **more), end(), flows("s > a > c > e")
+
+    only(look(*parts(), **asked), "same_person", "c", "作業する職員")
+    sound(look(*parts(not_same_person_as="workers"), **asked))
+
+
 def test_every_step_has_a_seat_in_every_unit(office: Organisation) -> None:
     """離れには、部課等保護管理者も、その上の席もない。"""
     asked = asking(office, promise("seats"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -32,7 +32,7 @@ def spec(id: str, type: str, *choices: Choice, **more: Any) -> FieldSpec:
 
 def read(fields: list[FieldSpec], raw: dict[str, Any], facts: dict[str, Any] | None = None, *, keep_facts: bool = True) -> dict[str, Any]:
     def evaluate(expression: str, known: Any) -> Any:
-        return compile_expression(expression).evaluate(known, {})
+        return compile_expression(expression).evaluate(known, {"hours": lambda number: timedelta(hours=number)})
 
     return forms.read(fields, raw, facts=facts or {}, now=NOW, units=UNITS, evaluate=evaluate, keep_facts=keep_facts)
 
@@ -178,6 +178,16 @@ def test_now_means_the_minute_one_sees() -> None:
     read(fields, {"t": "2026-11-16 10:01"})
     with pytest.raises(FormInvalid, match="現在以前"):
         read(fields, {"t": "2026-11-16 10:02"})
+
+
+def test_a_limit_that_an_expression_yields_is_told_as_an_instant() -> None:
+    """ほかの欄から計算した限りも書ける。断るときは、その日時を示す。"""
+    fields = [spec("t", "datetime"), spec("u", "datetime", rules={"not_before": "t", "not_after": "t + hours(8)"})]
+    read(fields, {"t": "2026-11-16 10:00", "u": "2026-11-16 18:00"})
+    read(fields, {"u": "2026-11-16 18:00"})
+    with pytest.raises(FormInvalid) as refused:
+        read(fields, {"t": "2026-11-16 10:00", "u": "2026-11-16 18:01"})
+    assert refused.value.fields == {"u": "「u欄」には2026年11月16日（月） 18:00以前の日時を入力してください。"}
 
 
 # ---------------------------------------------------------------- in words
