@@ -82,6 +82,11 @@ def _sets(text: str) -> tuple[tuple[str, str], ...]:
     return tuple((name.strip(), source.strip()) for name, _, source in parts)
 
 
+def asked(node: Node) -> Iterator[FieldSpec]:
+    """The fields of a form that can be answered; what is only shown stays as it is."""
+    return (field for field in node.form if field.properties.get("readonly") != "true")
+
+
 def is_side_action(net: Net, node: Node) -> bool:
     """An action of the whole case, drawn as the message start of an event sub-process: at hand beside the ordinary course."""
     return (
@@ -292,13 +297,13 @@ class Facts:
                 and not node.event.interrupting
                 and "offered_when" not in node.properties
             ):
-                found.update(field.id for field in node.form if not {"required", "required_when"} & set(field.constraints))
+                found.update(field.id for field in asked(node) if not {"required", "required_when"} & set(field.constraints))
         self.foreign = self._foreign() & self.relevant
         return (frozenset(found) & self.relevant - self.flags) | self.foreign | (self.chances.keys() & self.relevant)
 
     def _writes(self, node: Node) -> Iterator[str]:
         if node.multi is None:
-            yield from (field.id for field in node.form if field.id in self.relevant)
+            yield from (field.id for field in asked(node) if field.id in self.relevant)
         elif node.form and node.element in self.relevant:
             yield node.element
         yield from (name for name, _ in sets_of(node) if name in self.relevant)
@@ -414,4 +419,4 @@ def _literals(text: str) -> Iterator[Any]:
     yield from (one or two for one, two in _STRING.findall(text))
 
 
-__all__ = ["KNOWN_FUNCTIONS", "Column", "Facts", "Raw", "expressions", "freeze", "is_side_action", "sets_of"]
+__all__ = ["KNOWN_FUNCTIONS", "Column", "Facts", "Raw", "asked", "expressions", "freeze", "is_side_action", "sets_of"]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
-from engine.checker.facts import sets_of
+from engine.checker.facts import asked, sets_of
 from engine.checker.world import World
 from engine.expressions import syntax
 from engine.net import Kind, Node
@@ -149,7 +149,7 @@ class Footprints:
             for text, _ in self.world.boxes[node.index].needs:
                 part.reads |= self.facts.raw_names(text)
         elif move.kind == "complete" or node.candidate_groups:
-            walk.write({field.id: None for field in node.form if field.id in self.facts.relevant and node.multi is None}, frozenset())
+            walk.write({field.id: None for field in asked(node) if field.id in self.facts.relevant and node.multi is None}, frozenset())
         if move.kind != "back" and node.index not in self.world.boxes:
             walk.sets(node, frozenset())
         guards: set[str] = set()
@@ -167,9 +167,9 @@ class Footprints:
             walk.visit(target, flow, frozenset())
         walk.run()
         found = walk.found
-        asked = node.form if move.kind == "complete" or node.candidate_groups else ()
-        renewed = {field.id for field in asked if "shown_when" not in field.properties and node.multi is None}
-        conditions = {part for field in asked for part in self._form_reads(field.constraints.get("required_when"), renewed)}
+        form = tuple(asked(node)) if move.kind == "complete" or node.candidate_groups else ()
+        renewed = {field.id for field in form if "shown_when" not in field.properties and node.multi is None}
+        conditions = {part for field in form for part in self._form_reads(field.constraints.get("required_when"), renewed)}
         found.renewed = frozenset(renewed - guards)
         found.exposed = frozenset().union(guards, conditions, *(part.reads - renewed for part in found.parts.values()))
         for here in found.parts.values():

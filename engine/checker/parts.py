@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from engine.checker.explore import Graph, explore
-from engine.checker.facts import Facts, Raw, expressions, sets_of
+from engine.checker.facts import Facts, Raw, asked, expressions, sets_of
 from engine.checker.hiding import hideable
 from engine.checker.independence import Independence
 from engine.checker.liveness import Liveness
@@ -188,7 +188,7 @@ class Survey:
     def _writes(self, nodes: Iterable[int]) -> frozenset[str]:
         found: set[str] = set()
         for node in (self.net.nodes[index] for index in nodes):
-            found.update(field.id for field in node.form)
+            found.update(field.id for field in asked(node))
             found.update(name for name, _ in sets_of(node))
             if node.decision is not None and node.decision in self.decisions and node.decision not in self.derived:
                 found.update(self.decisions[node.decision].outputs)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from engine.board import BpmnError
-from engine.checker.facts import DAY, INSTANT, TEXT, sets_of
+from engine.checker.facts import DAY, INSTANT, TEXT, asked, sets_of
 from engine.checker.world import START, Act, Chooser, Outcome, World
 from engine.errors import TadachiError
 from engine.marking import Marking
@@ -41,19 +41,19 @@ class _Player:
         """Do what one step of the run says; whether the case then stands where the run says."""
         node = self.net.nodes[act.at]
         wanted = self._example(outcome.mask)
-        asked = {field.id for field in node.form} if act.kind in (START, "complete", "deliver") else set()
+        answered = {field.id for field in asked(node)} if act.kind in (START, "complete", "deliver") else set()
         self.raw.update(
             {name: value for name, value in wanted.items() if name in self.facts.chances}
         )  # it has each of its values some time
         changed = {name: value for name, value in wanted.items() if self.raw.get(name) != value}
-        apart = {name: value for name, value in changed.items() if name not in asked}
+        apart = {name: value for name, value in changed.items() if name not in answered}
         if act.kind == START:
             apart = {}  # what the start does not ask is not known yet
         reached = self._amend(apart) if apart else True
         if act.kind == "condition" and reached and outcome.error is None and self.marking.shape() == outcome.state.marking.shape():
             return True  # giving the facts was what made it true
-        answers = {**{name: value for name, value in changed.items() if name in asked}, **dict(outcome.answers)}
-        if asked:
+        answers = {**{name: value for name, value in changed.items() if name in answered}, **dict(outcome.answers)}
+        if answered:
             answers = self._filled(node, answers)
         step: Step = {}
         if act.kind == START:
@@ -82,7 +82,7 @@ class _Player:
             if (
                 node.event is not None
                 and node.candidate_groups
-                and set(changes) <= {field.id for field in node.form}
+                and set(changes) <= {field.id for field in asked(node)}
                 and self._is_armed(node)
             ):
                 answers = self._filled(node, dict(changes))
@@ -98,7 +98,7 @@ class _Player:
 
     def _filled(self, node: Node, answers: dict[str, Any]) -> dict[str, Any]:
         """Every field that must be answered, answered."""
-        for field in node.form:
+        for field in asked(node):
             known = {**self.raw, **answers}
             shown = field.properties.get("shown_when")
             if shown and not self._holds(shown, known):

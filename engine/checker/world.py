@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from engine.board import BpmnError, wait_kind
 from engine.checker.alike import representatives
 from engine.checker.classes import Values, classes, observe, observer
-from engine.checker.facts import Column, Facts, Raw, expressions, freeze, is_side_action, sets_of
+from engine.checker.facts import Column, Facts, Raw, asked, expressions, freeze, is_side_action, sets_of
 from engine.errors import TadachiError
 from engine.expressions import syntax
 from engine.marking import Marking, Step
@@ -167,7 +167,7 @@ class World:
             and (self.reads(node.event.condition)[1] or self.reads(node.event.condition)[2])
         }
         self.asks = {node.index: self._asks(node) for node in facts.nodes}
-        self.changes = {node.index: bool({field.id for field in node.form} & facts.free) and node.multi is None for node in net.nodes}
+        self.changes = {node.index: bool({field.id for field in asked(node)} & facts.free) and node.multi is None for node in net.nodes}
         self.thrown = frozenset(
             (node.event.kind, node.event.name)
             for node in net.nodes
@@ -188,7 +188,7 @@ class World:
         return sum(self.marks[name] for name in dict.fromkeys(names) if name in self.marks)
 
     def _asks(self, node: Node) -> tuple[FieldSpec, ...]:
-        return tuple(field for field in node.form if field.id in self.place) if node.multi is None else ()
+        return tuple(field for field in asked(node) if field.id in self.place) if node.multi is None else ()
 
     # Expressions over what is known.
 
