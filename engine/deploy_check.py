@@ -13,7 +13,7 @@ from engine.errors import ExpressionError, Finding
 from engine.expressions import compile_expression, settings_of
 from engine.gate_check import LOCALS
 from engine.gate_extensions import near
-from engine.ledger_check import check_ledger
+from engine.ledger_check import LEDGER_TOPICS, check_ledger
 from engine.limits import DEFAULT
 from engine.net import Kind, Net, Node
 from engine.notice_texts import TEMPLATES
@@ -24,7 +24,7 @@ from engine.paper_templates import office_templates
 #: Facts the engine itself keeps; no form may declare them.
 ENGINE_FACTS = frozenset({"reporter", "reporting_unit", "reported_at"})
 #: Functions that service and send tasks may name (`engine.moves.SERVICES` has them).
-TOPICS = frozenset({"notify", "export_accounts", "revoke_accounts", "number", "ledger", "start_case"})
+TOPICS = frozenset({"notify", "export_accounts", "revoke_accounts", "number", "ledger", "start_case", "find_orphan_grants", "mark_entries"})
 URGENCIES = ("at_once", "promptly", "plain")
 #: Whom a one-time link may be handed (property `by_link`).
 OUTSIDE = "contractor"
@@ -220,7 +220,7 @@ def _check_names(net: Net, node: Node, organisation: Organisation) -> Iterator[F
         yield Finding(
             "topic_unknown", f"機能「{node.topic}」は登録されていません（使えるもの：{'、'.join(sorted(TOPICS))}）。", node.id, node.source
         )
-    if node.topic == "ledger":
+    if node.topic in LEDGER_TOPICS:
         yield from check_ledger(node, organisation.rules.ledgers)
     if node.topic == "notify":
         groups = node.listed("to")
@@ -398,10 +398,10 @@ def _expressions(net: Net, node: Node) -> Iterator[_Source]:
         ):
             if text:
                 yield _Source(name, text, local)
-    for name in ("offered_when", "suggestion", "passed_over_when"):
+    for name in ("offered_when", "suggestion", "passed_over_when", "grace", "entries", "also"):
         if node.properties.get(name):
             yield _Source(name, node.properties[name])
-    for name in ("sets", "passed_over", "passes"):
+    for name in ("sets", "passed_over", "passes", "values"):
         for part in node.listed(name):
             if "=" in part:
                 yield _Source(name, part.partition("=")[2].strip())

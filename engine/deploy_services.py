@@ -18,7 +18,12 @@ LINKED_CASES = "linked_cases"
 #: First facts that a new case has whether they are passed or not.
 ALWAYS_PASSED = ("known_at", "owning_unit")
 #: Properties that a service cannot do without.
-NEEDED = {"number": ("numbering", "fact"), "start_case": ("process", "link")}
+NEEDED = {
+    "number": ("numbering", "fact"),
+    "start_case": ("process", "link"),
+    "find_orphan_grants": ("until", "grace"),
+    "mark_entries": ("entries",),
+}
 #: What the checker takes a service to give: some text, which nothing compares.
 _GIVEN = '"（自動）"'
 
@@ -33,6 +38,8 @@ def given_by(node: Node) -> tuple[tuple[str, str], ...]:
     """(fact, an expression of such a value) of everything a service gives its case, besides what `sets` says."""
     if node.topic == "start_case":
         return ((LINKED_CASES, f"[{_GIVEN}]"),)
+    if node.topic == "find_orphan_grants":  # whether it finds anything is not known: a condition that reads the instant can be both
+        return (("orphans", f"[{_GIVEN}]"), ("orphans_left", "now() == null"), ("orphans_summary", _GIVEN))
     name = node.properties.get("fact", "").strip()
     return ((name, _GIVEN),) if node.topic == "number" and name else ()
 

@@ -64,9 +64,9 @@ class ElementCheck(Check):
         for name, value in read.properties.items():
             if name in ("offered_when", "passed_over_when") and value:
                 self.condition(value, element, name)
-            elif name == "suggestion" and value:
+            elif name in ("suggestion", "grace", "entries", "also") and value:
                 self.expression(value, element, name)
-            elif name in ("sets", "passes") or (name == "passed_over" and value != "none"):
+            elif name in ("sets", "passes", "values") or (name == "passed_over" and value != "none"):
                 for part in listed(value):
                     fact, separator, source = part.partition("=")
                     if not separator or not usable(fact.strip()):

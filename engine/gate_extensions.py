@@ -115,7 +115,16 @@ _ACTION = frozenset(
         "not_same_person_as",
     }
 )
-_WORK = frozenset({"clause", "records", "sets", "to", "template", "numbering", "fact", "ledger", "state", "process", "passes", "link"})
+_WORK = frozenset(
+    {"clause", "records", "sets", "to", "template", "numbering", "fact", "ledger", "state", "process", "passes", "link", "also"}
+) | {
+    "until",
+    "grace",
+    "except",
+    "summary",
+    "entries",
+    "values",
+}
 #: Properties that are read, by the element that carries them.
 PROPERTIES: Mapping[str, frozenset[str]] = {
     "process": frozenset({"withdraw", "numbering"}),

@@ -15,8 +15,9 @@ from engine import people
 from engine.clock import to_micros
 from engine.history import Entry, Fault, canonical
 from engine.ledger_rules import DROPPED, Ledger
-from engine.ledger_values import Item, Passed, Values, day_of, items, searched, words
+from engine.ledger_values import Item, Marked, Passed, Values, converted, day_of, items, searched, words
 from engine.model import Row, history, ledger_entry
+from engine.orphans import lock
 from engine.retention import kept_until
 
 if TYPE_CHECKING:
@@ -56,6 +57,21 @@ def enter(connection: sa.Connection, case: OpenCase, move: Move, now: datetime, 
         for values in _revisions(connection, case, passed, given, by, now, number):
             entries.append(_write(connection, case, passed.ledger, values, now, passed.node))
     return entries
+
+
+def mark(connection: sa.Connection, case: OpenCase, marked: Marked, now: datetime, actor: str) -> Iterator[Entry]:
+    """Write what a `mark_entries` task puts into entries of other cases; returns the rows for the record of the case it belongs to."""
+    ledger, by = marked.ledger, _cause(case.entries, actor)
+    ours = (ledger_entry.c.organisation == case.row["organisation"], ledger_entry.c.ledger == ledger.id)
+    wanted = (*ours, ledger_entry.c.entry.in_(marked.entries))
+    lock(connection, connection.scalars(sa.select(ledger_entry.c.case_id).where(*wanted)).all())
+    columns = {column.id: column.kind for column in ledger.columns}
+    values = {name: converted(columns[name], value) for name, value in marked.values.items() if name in columns}
+    for old in newest(connection, *wanted):
+        content = {**json.loads(old["content"]), **values}
+        if not old["closed"] and (marked.state, content) != (old["state"], json.loads(old["content"])):
+            row = revision(ledger, old, marked.state, content, json.loads(old["written"]), by, now, case.organisation.unit_names)
+            yield _write(connection, case, ledger, row, now, marked.node)
 
 
 def _cause(entries: Sequence[Entry], actor: str) -> By:

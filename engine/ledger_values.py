@@ -37,6 +37,17 @@ class Passed:
 
 
 @dataclass(frozen=True)
+class Marked:
+    """What is to stand in entries that are not the case's own: a state, and values by column; those that are closed stay as they are."""
+
+    ledger: Ledger
+    entries: tuple[int, ...]
+    state: str
+    values: Mapping[str, Any]
+    node: str
+
+
+@dataclass(frozen=True)
 class Item:
     """What is to stand in one entry. `key` tells the entries of one case apart; empty when there is one."""
 

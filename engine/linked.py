@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from engine.deploy_services import ALWAYS_PASSED, fields_of
 from engine.errors import FormInvalid
 from engine.expressions import instant
 from engine.model import case_file, case_link
+from engine.orphans import lock
 from engine.tokens import ServiceFailed
 
 if TYPE_CHECKING:
@@ -82,6 +83,22 @@ def write(connection: sa.Connection, case: OpenCase, linked: Linked, now: dateti
     connection.execute(case_link.insert().values(case_id=case.id, other_id=begun.case_id, kind=KIND, label=linked.label))
     case.entries.append(entry(now, person, linked.node.id, case.definition.id, linked.label, begun.number, begun.case_id))
     return connection.execute(sa.select(case_file).where(case_file.c.id == begun.case_id)).mappings().one()
+
+
+def write_also(
+    connection: sa.Connection, linked: Linked, now: datetime, person: str
+) -> Iterator[tuple[sa.RowMapping, history.Entry, history.Entry]]:
+    """Write the links of a new case with further cases: of each its row, the record for the new case, and the record for itself."""
+    begun = linked.begun
+    if linked.also:
+        lock(connection, linked.also)
+    for row in connection.execute(sa.select(case_file).where(case_file.c.id.in_(linked.also)).order_by(case_file.c.id)).mappings().all():
+        connection.execute(case_link.insert().values(case_id=row["id"], other_id=begun.case_id, kind=KIND, label=linked.label))
+        yield (
+            row,
+            entry(now, person, None, begun.definition.id, linked.label, row["number"], row["id"]),
+            entry(now, person, None, row["definition"], linked.label, begun.number, begun.case_id),
+        )
 
 
 def entry(now: datetime, person: str, node: str | None, definition: int, label: str, number: str, case_id: int) -> history.Entry:

@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from engine import tokens
+from engine import orphans, tokens
 from engine.clock import civil_day
 from engine.deadlines import known_day
 from engine.definitions import Definition
@@ -19,7 +19,7 @@ from engine.deploy_check import TOPICS
 from engine.deploy_services import LINKED_CASES, assignments
 from engine.errors import EndlessChain, NoSeat, TadachiError
 from engine.expressions import compile_expression, instant
-from engine.ledger_values import Passed, items
+from engine.ledger_values import Marked, Passed, items
 from engine.model import storable
 from engine.net import Kind, Net, Node
 from engine.organisation import Organisation
@@ -58,6 +58,7 @@ class Linked:
     node: Node
     begun: Begun
     label: str
+    also: tuple[int, ...] = ()  # further cases that the new one is linked with
 
 
 @dataclass
@@ -83,6 +84,7 @@ class Move:
     desk: Desk | None = None  # the act's transaction, for the services it gets to
     revoked: list[str] = field(default_factory=list)  # people whose accounts end with this act
     entered: list[Passed] = field(default_factory=list)  # what is to stand in ledgers after this act
+    marked: list[Marked] = field(default_factory=list)  # what is to stand in other cases' entries of ledgers after this act
     linked: list[Linked] = field(default_factory=list)  # cases that this act has begun
     foreseen: list[str] = field(default_factory=list)  # procedures of which a preview foresees that a case begins
 
@@ -145,7 +147,7 @@ class Move:
         if node.topic and not self.acting and node.topic not in FORESEEN:
             raise NotForeseen
         before = dict(self.facts), dict(self.changed), list(self.told), list(self.revoked)
-        done = len(self.entered), len(self.linked), len(self.foreseen)
+        done = len(self.entered), len(self.linked), len(self.foreseen), len(self.marked)
         try:
             with self.desk.nested() if self.desk is not None and node.topic in WRITING else nullcontext():
                 self._work(node, local)
@@ -157,7 +159,7 @@ class Move:
                 raise  # the failure of the case that began it all: else every further try would add to the chain
             reason = reason_of(error, (before[0], self.facts))
             self.facts, self.changed, self.told, self.revoked = before
-            del self.entered[done[0] :], self.linked[done[1] :], self.foreseen[done[2] :]
+            del self.entered[done[0] :], self.linked[done[1] :], self.foreseen[done[2] :], self.marked[done[3] :]
             self.failed.append(Failed(node, dict(local), reason))
             if self.acting:  # the frames, not the exception's own words: those may hold what the case does
                 log.error("the work of %s failed: %s\n%s", node.id, reason, "".join(traceback.format_tb(error.__traceback__)))
@@ -353,7 +355,8 @@ def _start_case(move: Move, node: Node, local: Mapping[str, Any]) -> None:
     passes = {name: move.evaluate(text, local) for name, text in assignments(node, "passes")}
     if move.acting:
         begun = move.at_desk.begin(process, passes, str(move.facts["owning_unit"]))
-        move.linked.append(Linked(node, begun, node.properties.get("link", "")))
+        also = orphans.others(move.facts, node.properties.get("also", ""))
+        move.linked.append(Linked(node, begun, node.properties.get("link", ""), also))
         number = begun.number
     else:
         move.foreseen.append(process)
@@ -369,6 +372,8 @@ SERVICES: dict[str, Callable[[Move, Node, Mapping[str, Any]], None]] = {
     "number": _number,
     "ledger": _ledger,
     "start_case": _start_case,
+    "find_orphan_grants": orphans.find,
+    "mark_entries": orphans.mark,
 }
 assert SERVICES.keys() == TOPICS, "the deployment check must know exactly these"
 #: Those of them that do nothing but put facts and announce: a preview does them too. Beyond any other it foresees nothing.

@@ -175,6 +175,8 @@ class Writer:
         dropped: list[str] = []
         if move.entered:
             case.entries += ledger_book.enter(self._connection, case, move, self._now, self._actor, partial(self._next, case))
+        for marked in move.marked:
+            case.entries += ledger_book.mark(self._connection, case, marked, self._now, self._actor)
         if closed:
             dropped += self._close(case, closed)
         if move.failed:
@@ -227,8 +229,11 @@ class Writer:
     def _link(self, case: OpenCase, one: Linked) -> None:
         """The link to a case that this one has begun, and its record on both sides."""
         other, begun = linked.write(self._connection, case, one, self._now, self._actor), one.begun
-        entry = linked.entry(self._now, self._actor, None, begun.definition.id, one.label, case.row["number"], case.id)
-        self._close_chain(OpenCase(dict(other), begun.definition, case.organisation, case.marking, {}, [entry]), {})
+        entries = [linked.entry(self._now, self._actor, None, begun.definition.id, one.label, case.row["number"], case.id)]
+        for row, entry, own in linked.write_also(self._connection, one, self._now, self._actor):
+            self._close_chain(OpenCase(dict(row), begun.definition, case.organisation, case.marking, {}, [own]), {})
+            entries.append(entry)
+        self._close_chain(OpenCase(dict(other), begun.definition, case.organisation, case.marking, {}, entries), {})
 
     def _close_chain(self, case: OpenCase, values: dict[str, Any]) -> None:
         """Append the history rows and update the case under its version: the one statement that decides who was faster."""

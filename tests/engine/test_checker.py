@@ -775,6 +775,28 @@ def test_never_whom_a_field_names(office: Organisation) -> None:
     sound(look(*parts(not_same_person_as="workers"), **asked))
 
 
+def test_what_a_form_only_shows_stays_as_it_is() -> None:
+    """読むだけの欄は、書き換わる場合を調べない。"""
+    when = field("when", "日時", "datetime", required=True)
+    shown = field("when", "日時", "datetime", props={"readonly": "true"})
+    waits = (catch("t", timer("when")), end(), flows("s > a > t > e"))
+    sound(look(start("s", said(when)), task("a", shown), *waits))
+    only(look(start("s", said(when)), task("a", field("when", "日時", "datetime")), *waits), "deadlock", "t", "t")
+
+
+def test_what_is_set_to_the_instant_may_be_anything() -> None:
+    """時刻を入れる項目は、どの時刻にもなる。"""
+    parts = (
+        start(),
+        task("a", sets="late=now() > days(1)"),
+        exclusive("x", default="x_e"),
+        end(),
+        end("f"),
+        flows("s > a > x > e", "x > f : late == true"),
+    )
+    sound(look(*parts))
+
+
 def test_every_step_has_a_seat_in_every_unit(office: Organisation) -> None:
     """離れには、部課等保護管理者も、その上の席もない。"""
     asked = asking(office, promise("seats"))
