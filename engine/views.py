@@ -521,6 +521,7 @@ class TaskPage:
     can_pull_up: bool = False  # the viewer is a rung above a reviewer who may be passed over (引上げ)
     referrals: tuple[ReferralShown, ...] = ()
     by_link: bool = False  # an outside party may do it through a one-time link
+    button: str = "報告する"
 
 
 @dataclass(frozen=True)

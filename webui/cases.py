@@ -18,7 +18,6 @@ from webui.incoming import Answers, chosen_seat, engine, person, posted_answers,
 
 cases = Blueprint("cases", __name__)
 
-FIRST_CHOICE = "isa_incident"
 
 
 # ---------------------------------------------------------------- the case

@@ -203,7 +203,7 @@ def report(camera: Camera) -> None:
     fill_in(form, answers)
     camera.take("report", page, bottom=form)
     form.get_by_role("button", name="報告する").click()
-    page.locator("h1", has_text="報告を受け付けました").wait_for()
+    page.locator("h1", has_text="受け付けました").wait_for()
     camera.take("started", page, bottom=page.locator("main .button-row"))
     page = camera.at(STAFF, "/report/isa_incident", TELEPHONE)
     fill_in(page.locator("form[data-draft]"), answers)
