@@ -674,7 +674,7 @@ class CaseReader:
             saved_at if answers is None else None,
             self.clauses(node),
             node.by_link,
-            node.properties.get("button") or StartForm.button,
+            node.properties.get("button") or "報告する",
         )
 
     # ---------------------------------------------------------------- the diagram

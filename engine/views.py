@@ -521,7 +521,6 @@ class TaskPage:
     can_pull_up: bool = False  # the viewer is a rung above a reviewer who may be passed over (引上げ)
     referrals: tuple[ReferralShown, ...] = ()
     by_link: bool = False  # an outside party may do it through a one-time link
-    button: str = "報告する"
 
 
 @dataclass(frozen=True)
@@ -536,6 +535,7 @@ class StartForm:
     draft_saved_at: datetime | None
     clauses: tuple[ClauseShown, ...]
     by_link: bool = False  # an outside party may do it through a one-time link
+    button: str = "報告する"  # where the diagram has no word of its own
 
 
 @dataclass(frozen=True)
