@@ -10,7 +10,18 @@ from typing import Any
 
 import pytest
 
-from engine import JST, ActionNotOffered, CaseNotFound, FormInvalid, NotYourTask, SamePerson, TaskNotFound, WithdrawNotAllowed, civil_day
+from engine import (
+    JST,
+    ActionNotOffered,
+    CaseNotFound,
+    FormInvalid,
+    NotAllowed,
+    NotYourTask,
+    SamePerson,
+    TaskNotFound,
+    WithdrawNotAllowed,
+    civil_day,
+)
 from tests.process.conftest import Case, Office, Official
 from webui import demo
 
@@ -132,6 +143,11 @@ class Agency(Office):
         made.is_worked_off()
         return made
 
+    def opens_link(self, **what: Any) -> str:
+        """The contractor opens a link that the officer has just handed out; its session."""
+        made = self.engine.outside.issue(self.viewer(OFFICER), party="登録業務の委託先", days=14, **what)
+        return self.engine.outside.enter(made.url.rpartition("/")[2])
+
     def is_away(self, person: str, days: int = 3) -> None:
         """The administrator registers an absence from today on."""
         today = civil_day(self.clock.now())
@@ -241,6 +257,74 @@ def test_an_application_can_be_taken_back_until_others_look_at_it(agency: Agency
     with agency.acting(OFFICER) as work:
         work.withdraw(other.id, "申請を見合わせる。")
     assert agency.case(other.id)["state"] == "withdrawn"
+
+
+@pytest.mark.article("P-Ⅱ4-1⑧")
+def test_a_contractor_that_changes_its_mind_is_believed_until_the_decision(
+    agency: Agency, application: Application, officer: Official, manager: Official
+) -> None:
+    """諾否が決まるまでは、契約担当が取下げの申し出を記録して終わらせられる。決まった後や、ほかの役には、その操作は無い。"""
+    application.is_worked_off("decide")
+    with pytest.raises(ActionNotOffered):
+        manager.does("take_back_application", take_back_reason="理由")
+    with pytest.raises(FormInvalid):
+        officer.does("take_back_application")
+    officer.does("take_back_application", take_back_reason="自ら行うことにした。")
+    assert (application.outcome, application.waits, agency.rows("ledger_entry", case_id=application.id)) == ("取下げ", [], [])
+    with pytest.raises(ActionNotOffered):
+        officer.does("take_back_application", case=agency.approves(), take_back_reason="理由")
+
+
+@pytest.mark.article("P-Ⅱ4-1⑧")
+def test_applications_are_entered_by_the_contract_desk_alone(agency: Agency) -> None:
+    """申請を入力するのは契約担当で、課室の職員や保護管理者は入力できない。"""
+    for seat in (MANAGER, f"staff@{UNIT}"):
+        with pytest.raises(NotAllowed), agency.acting(seat) as work:
+            work.start("isa_resubcontract", dict(MAINTENANCE))
+    assert agency.rows("case_file") == []
+
+
+@pytest.mark.article("P-Ⅱ4-3⑧", "P-Ⅲ4-再委託", "P-Ⅲ4-返却")
+def test_the_contractor_sends_its_part_through_links_of_its_own(agency: Agency, officer: Official, authority: Official) -> None:
+    """委託先は、入力用のリンクから、申請、補正、契約の写し、返却の報告を自ら送れる。足りないところと条件は、その画面で知らされる。"""
+    desk = agency.engine.outside
+    session = agency.opens_link(process_id="isa_resubcontract")
+    desk.start(session, dict(REGISTRATION))
+    application = Application(agency, agency.rows("outside_link")[-1]["case_id"])
+    agency.current = application
+    assert application.facts["reporter"].startswith("link:")
+    officer.completes("check_application", application_check="incomplete", shortcoming="体制図に責任者がありません。")
+
+    [step] = desk.thread(session).steps
+    told = {field.id: field.value for field in desk.form(session, step.task_id).fields if field.readonly}
+    assert (step.name, told) == ("申請の補正", {"shortcoming": "体制図に責任者がありません。"})
+    desk.complete(session, step.task_id, {"amendment": "責任者を書いた。", "structure_chart": "履行体制図（改）.pdf"})
+    assert (application.facts["version_no"], application.facts["structure_chart"]) == (2, "履行体制図（改）.pdf")
+    application.is_worked_off("notify_result", decide={"decision": "conditional", "conditions": "月ごとに記録を出すこと。"})
+    assert desk.thread(session).steps == ()
+
+    application.step_done("notify_result")
+    [step] = desk.thread(session).steps
+    told = {field.id: field.value for field in desk.form(session, step.task_id).fields if field.readonly}
+    assert (step.name, told) == ("契約の写しの提出", {"approval_number": "承R8-0001", "conditions": "月ごとに記録を出すこと。"})
+    desk.complete(session, step.task_id, {"contract_copy": "pledge", "contract_dated_on": "2026-11-20", "contract_copy_note": "誓約書.pdf"})
+    application.step_done("receive_contract")
+    assert (desk.thread(session).steps, application.facts["work_may_start"]) == ((), True)
+
+    authority.does("revoke_approval", revoke_reason="記録が出ない。")
+    [step] = desk.thread(session).steps
+    assert {field.id: field.value for field in desk.form(session, step.task_id).fields if field.readonly} == {
+        "revoke_reason": "記録が出ない。"
+    }
+    desk.complete(session, step.task_id, {"returned_on": "2026-11-20", "return_method": ["erased"], "return_report": "消した。"})
+    application.is_worked_off()
+    assert application.outcome == "承認の取消し"
+    by = {
+        row["person"]
+        for row in agency.history(application.id, "task.completed")
+        if row["node"].endswith(("amend_application", "submit_contract", "report_return"))
+    }
+    assert by == {application.facts["reporter"]}
 
 
 # ---------------------------------------------------------------- 形式の確認と差戻し
@@ -586,6 +670,8 @@ def test_what_my_number_adds_in_a_later_version_is_confirmed_then(agency: Agency
     officer.completes("request_correction", correction="correct", correction_asked="範囲を確かめること。")
     officer.completes("amend_application", amendment="個人番号も扱う。", contains=["pi", "mynumber_use"])
     application.is_worked_off("request_correction", confirm_mynumber_safety={"mynumber_safety": "not_equal"})
+    with pytest.raises(FormInvalid):  # what was asked of the version before is not what is asked now
+        officer.completes("request_correction", correction="correct")
     officer.completes("request_correction", correction="correct", correction_asked="個人番号を外すこと。")
     officer.completes("amend_application", amendment="個人番号を外した。", contains=["pi"])
     application.is_worked_off("decide")
