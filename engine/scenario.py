@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 import yaml
 
-from engine import people
+from engine import people, starts
 from engine.clock import JST, SetClock, civil_day
 from engine.errors import Finding, ScenarioBroken, ScenarioFailed, TadachiError
 from engine.model import Row, case_file, history, job, statutory_clock, task
@@ -72,9 +72,24 @@ class Player:
     """
 
     def __init__(
-        self, engine: Engine, clock: SetClock, organisation: str, say: Callable[[str], None] | None = None, limit: datetime | None = None
+        self,
+        engine: Engine,
+        clock: SetClock,
+        organisation: str,
+        say: Callable[[str], None] | None = None,
+        limit: datetime | None = None,
+        *,
+        rounds: bool = True,
     ) -> None:
+        """Play on an engine.
+
+        Args:
+            limit: the clock is never moved beyond this.
+            rounds: whether each round of what time starts (such as a nightly look) happens at its own instant; without, the rounds that
+                pass between two steps are made up for by one, as after an outage.
+        """
         self._limit = limit
+        self._stops = job.c.kind.is_not(None) if rounds else job.c.kind != starts.KIND
         self.engine = engine
         self.clock = clock
         self.office = engine.organisation(organisation)
@@ -182,7 +197,7 @@ class Player:
             target = min(target, self._limit)
         for _ in range(MAX_JOBS):
             with self.engine.reading() as connection:
-                due = connection.scalar(sa.select(sa.func.min(job.c.run_at)).where(job.c.run_at <= target))
+                due = connection.scalar(sa.select(sa.func.min(job.c.run_at)).where(job.c.run_at <= target, self._stops))
             if due is None:
                 break
             if due > self.clock.now():

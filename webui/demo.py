@@ -57,8 +57,8 @@ def play_cases(engine: Engine, cases: list[dict[str, object]]) -> None:
                 starts = datetime.combine(day, starts.astimezone(JST).time(), JST)
             order.append((starts, scenario, str(told["until"]) if "until" in told else None))
         for starts, scenario, until in sorted(order, key=lambda item: item[0]):
-            Player(engine, clock, ORGANISATION, limit=real.now()).play(scenario, starts=starts, until=until)
-        Player(engine, clock, ORGANISATION).move_to(real.now())
+            Player(engine, clock, ORGANISATION, limit=real.now(), rounds=False).play(scenario, starts=starts, until=until)
+        Player(engine, clock, ORGANISATION, rounds=False).move_to(real.now())  # years of nightly rounds would bury the cases
     finally:
         engine.clock = real
 

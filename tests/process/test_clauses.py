@@ -80,9 +80,8 @@ def test_every_step_reaches_a_seat_in_every_unit_that_answers_for_information() 
     """保護管理者を置くどの課室の事案でも、図のどの処理にも、届く先の役がある。"""
     roles = {tuple(group.split("@")) for net in NETS.values() for node in net.nodes for group in node.candidate_groups if "@" in group}
     for unit in OFFICE.units_with("protection_manager", TODAY):
-        missing = [
-            (role, where) for role, where in roles if OFFICE.resolve(role, unit.id if where == "owning_unit" else OFFICE.id, TODAY) is None
-        ]
+        places = {"owning_unit": unit.id, **{own: own for own in OFFICE.units}}
+        missing = [(role, where) for role, where in roles if OFFICE.resolve(role, places.get(where, OFFICE.id), TODAY) is None]
         assert missing == [], unit.name
 
 

@@ -79,10 +79,11 @@ def test_four_are_closed_on_their_days_and_five_are_open_lately(shown: Engine) -
         ("narita.protection-manager", "本人への通知（12）"),
         ("tokyo.division-protection-manager", "総括へ重大な第一報"),
         ("isa.contract-authority", "諾否の決裁"),
+        ("adjudication.protection-manager", "操作の記録の確認"),
     ],
 )
 def test_the_inboxes_show_the_stages(shown: Engine, person: str, step: str) -> None:
-    """終結の確認、評価の遅れ、速報の作成、本人への通知、重大な第一報、再委託の諾否の決裁が、それぞれの受信箱で待つ。"""
+    """終結の確認、評価の遅れ、速報の作成、本人への通知、重大な第一報、再委託の諾否の決裁、操作の記録の確認が、それぞれの受信箱で待つ。"""
     steps = [row.step for row in shown.inbox(shown.viewer(person), limit=200).rows]
     assert step in steps if step else not steps
 
@@ -92,3 +93,22 @@ def test_one_case_is_overdue_at_the_general_manager(shown: Engine) -> None:
     page = shown.inbox(shown.viewer("isa.general-protection-manager"))
     assert (page.rows[0].step, page.rows[0].overdue) == ("受領・評価", True)
     assert page.counts.overdue >= 1
+
+
+def test_a_lending_is_overdue_and_will_be_an_incident_tomorrow(shown: Engine) -> None:
+    """返らない記録は、督促と上位への知らせが済み、まだ事案にはなっていない。"""
+    rows = shown.ledgers.page(shown.viewer("isa.audit-officer"), "lending").rows
+    assert {row.state for row in rows} == {"期限超過"}
+    assert "escalate" in [notice.template for notice in shown.notices(shown.viewer("immigration-control.division-protection-manager"))[0]]
+
+
+def test_years_of_nightly_rounds_do_not_bury_the_cases(tmp_path: Path) -> None:
+    """実演を何年も後に始めても、夜間の点検の案件は、実演の日々の分だけである。"""
+    engine = make_engine(f"sqlite:///{tmp_path / 'late.sqlite'}", SetClock(datetime(2030, 6, 3, 13, 30, tzinfo=JST)), isa=True)
+    engine.migrate()
+    assert demo.prepare(engine)
+    while engine.run_due(limit=500):
+        pass
+    heads, _ = engine.cases(engine.viewer("isa.audit-officer"), limit=200)
+    assert 0 < sum(head.number.startswith("点") for head in heads) <= 40
+    engine.close()
