@@ -761,6 +761,33 @@ def test_a_refusal_gives_no_number_and_is_told(agency: Agency, application: Appl
     assert agency.receives().facts.get("approval_number") is None
 
 
+@pytest.mark.article("P-Ⅱ4-1⑧", "P-Ⅱ4-3⑧")
+def test_the_approval_is_a_paper_with_number_scope_and_end(agency: Agency, officer: Official, authority: Official) -> None:
+    """承認すると、番号・範囲・条件・期限のある承認書が出せる。決める前と、承認しなかったときには無い。取り消せば、その旨が入る。"""
+
+    def papers(application: Application) -> dict[str, str]:
+        return {paper.id: paper.name for paper in agency.engine.case(agency.viewer(OFFICER), application.id).papers}
+
+    application = agency.receives()
+    application.is_worked_off("decide")
+    assert set(papers(application)) == {"decision"}
+    application.is_worked_off("notify_result", decide={"decision": "conditional", "conditions": "記録を月ごとに出すこと。"})
+    shown = agency.engine.task(agency.viewer(OFFICER), application.step("notify_result").row["id"])
+    assert [paper.id for paper in shown.papers if paper.of_step] == ["resubcontract_approval"]
+    paper = agency.engine.paper(agency.viewer(OFFICER), application.id, "resubcontract_approval")
+    said = json.dumps(paper.as_json(), ensure_ascii=False, default=str)
+    assert (paper.number, paper.complete, paper.watermark) == ("承R8-0001", True, "")
+    for words in ("運用保守の委託先 殿", "監視作業の再委託先", "夜間の監視", "令和10年3月31日", "記録を月ごとに出すこと。"):
+        assert words in said, words
+    application.is_worked_off()
+    authority.does("revoke_approval", revoke_reason="条件に反した。")
+    assert agency.engine.paper(agency.viewer(OFFICER), application.id, "resubcontract_approval").watermark == "承認取消し"
+
+    other = agency.receives()
+    other.is_worked_off("notify_result", decide={"decision": "refuse", "approval_expires_on": None})
+    assert set(papers(other)) == {"decision"}
+
+
 @pytest.mark.article("ISA-24-3a")
 def test_only_the_authority_decides(agency: Agency, application: Application, officer: Official, manager: Official) -> None:
     """諾否を決めるのは契約の決裁者だけで、審査した人も総括も決められない。"""
