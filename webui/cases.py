@@ -19,7 +19,6 @@ from webui.incoming import Answers, chosen_seat, engine, person, posted_answers,
 cases = Blueprint("cases", __name__)
 
 
-
 # ---------------------------------------------------------------- the case
 
 
