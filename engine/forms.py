@@ -158,6 +158,8 @@ def words(spec: FieldSpec, value: Any, units: Mapping[str, str]) -> str:
         return japanese_instant(str(value))
     if spec.type == "date":
         return japanese_day(str(value))
+    if isinstance(value, list):  # what a table has collected
+        return "".join(str(item) for item in value)
     return str(value)
 
 
@@ -441,7 +443,7 @@ def _order(
         mine = _as_instant(value)
         if limit is None or mine is None:
             continue
-        if spec.type == "date" and other == "now":
+        if spec.type == "date":  # a day has no time of day: the limit's own day is still allowed
             limit = limit.astimezone(JST).replace(hour=0, minute=0, second=0, microsecond=0)
         if (rule == "not_after" and mine > limit) or (rule == "not_before" and mine < limit):
             return f"には{name}{word}の日時を入力してください。"

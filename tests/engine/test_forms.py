@@ -172,6 +172,14 @@ def test_days_in_order(typed: str, rule: dict[str, str], fits: bool) -> None:
             read(fields, {"d": typed}, {"known": "2026-11-10"})
 
 
+def test_a_day_is_compared_with_an_instant_by_its_day() -> None:
+    fields = [spec("d", "date", rules={"not_before": "left_at"})]
+    left = {"left_at": "2026-11-10T15:00+09:00"}
+    assert read(fields, {"d": "2026-11-10"}, left) == {"d": "2026-11-10"}
+    with pytest.raises(FormInvalid, match="以後"):
+        read(fields, {"d": "2026-11-09"}, left)
+
+
 def test_now_means_the_minute_one_sees() -> None:
     fields = [spec("t", "datetime", rules={"not_after": "now"})]
     read(fields, {"t": "2026-11-16 10:00"})
@@ -199,6 +207,7 @@ def test_a_limit_that_an_expression_yields_is_told_as_an_instant() -> None:
         ("string", None, "（未記入）"), ("set", [], "（未記入）"), ("boolean", True, "はい"), ("boolean", False, "いいえ"), ("enum", "x", "甲"), ("enum", "old", "old"),
         ("set", ["x", "y"], "甲、乙"), ("unit", "a", "第一課"), ("unit", "gone", "gone"), ("rows", [{}, {}], "2件"), ("long", 0, "0"),
         ("datetime", "2026-11-21T05:30+00:00", "2026年11月21日（土） 14:30"), ("date", "2026-11-21", "2026年11月21日（土）"), ("date", "いつか", "いつか"),
+        ("text", ["一つ目。", "二つ目。"], "一つ目。二つ目。"),
     ],
 )  # fmt: skip
 def test_values_in_words(type: str, kept: Any, words: str) -> None:
