@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from engine import JST, ActionNotOffered, CaseNotFound, EntryShown, FormInvalid, SamePerson, civil_day
+from engine import JST, ActionNotOffered, CaseNotFound, EntryShown, FormInvalid, NotFound, SamePerson, civil_day
 from tests.process.conftest import UNIT, Case, Office
 from tests.support import ROOT, make_engine
 from webui import demo
@@ -477,12 +477,13 @@ def test_what_left_in_the_last_minute_is_out(agency: Agency, carryout: Carryout)
 
 
 def test_an_application_can_be_taken_back_until_something_is_written(agency: Agency, carryout: Carryout) -> None:
-    """書き出す前なら、申請した人か保護管理者が、理由を付けて取り消せる。書き出した後は、取り消せない。"""
+    """書き出す前なら、申請した人か保護管理者が、理由を付けて取り消せる。ほかの人や、書き出した後は、取り消せない。"""
+    applicant = f"person:{agency.person(APPLICANT)}"
     with pytest.raises(ActionNotOffered):
         carryout.acts("cancel_application", SECURITY, cancel_reason="理由")
     with pytest.raises(FormInvalid):
-        carryout.acts("cancel_application", APPLICANT)
-    carryout.acts("cancel_application", APPLICANT, cancel_reason="障害が直った。")
+        carryout.acts("cancel_application", applicant)
+    carryout.acts("cancel_application", applicant, cancel_reason="障害が直った。")
     assert (carryout.outcome, carryout.waits) == ("取消", [])
 
     other = agency.applies()
@@ -1079,6 +1080,26 @@ def test_the_ledger_is_the_units_and_its_supervisors(agency: Agency, gone: Carry
     assert cell.masked
     with pytest.raises(CaseNotFound):
         agency.engine.case(agency.viewer("staff@enforcement"), gone.id)
+
+
+@pytest.mark.article("P-Ⅱ6-①a")
+def test_the_permit_can_be_carried_along_once_all_have_approved(agency: Agency, carryout: Carryout) -> None:
+    """承認がそろって許可の番号が付けば、許可書を作れる。それまでは無い。"""
+    worker = agency.viewer(MANAGER)
+    with pytest.raises(NotFound):
+        agency.engine.paper(worker, carryout.id, "media_permit")
+    carryout.approved()
+    permit = agency.engine.paper(worker, carryout.id, "media_permit")
+    text = str(permit)
+    for said_there in (
+        "承R8-0001",
+        "在留申請オンラインシステムの障害の調査",
+        "運用保守の委託先の作業場所",
+        "審判課の係長",
+        "F-012",
+        "F-013",
+    ):
+        assert said_there in text
 
 
 # ---------------------------------------------------------------- 筋書き
