@@ -54,7 +54,11 @@ class Definition:
         return {spec.id: spec.label for node in self.net.nodes for spec in node.form if spec.type == "people"}
 
     def may_start(self, viewer: Viewer) -> bool:
-        """Whether one of the viewer's seats may start a case: any seat, unless the start names roles (`candidateGroups`)."""
+        """Whether one of the viewer's seats may start a case: any seat, unless the start names roles (`candidateGroups`); nobody's when
+        only time or a message starts it."""
+        event = self.net.start.event
+        if event is not None and event.kind != "none":
+            return False
         roles = {group.partition("@")[0] for group in self.net.start.candidate_groups}
         return not roles or any(held.seat.partition("@")[0] in roles for held in viewer.seats if held.kind != "decision")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from engine import JST, FormInvalid
+from engine import JST, FormInvalid, NotAllowed
 from tests.process.conftest import UNIT, Case, Office, Official
 
 SYSTEMS = "information_systems"
@@ -96,6 +96,15 @@ def test_every_night_at_two_the_ledger_is_looked_through(nights: Nights, supervi
         "12-05 02:00",
     ]
     assert nights.of("incident") == []
+
+
+@pytest.mark.article("P-Ⅲ3-R4")
+def test_nobody_starts_a_round_by_hand(nights: Nights) -> None:
+    """点検は時刻だけが始める。誰の画面にも出ず、始めようとしても断られる。"""
+    for seat in (OWNER, "administrator@isa", f"staff@{UNIT}"):
+        assert "isa_access_sweep" not in dict(nights.engine.startable(nights.viewer(seat)))
+        with pytest.raises(NotAllowed), nights.acting(seat) as work:
+            work.start("isa_access_sweep", {})
 
 
 @pytest.mark.article("P-Ⅲ3-R4", "ISA-25-1")
