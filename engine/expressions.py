@@ -324,8 +324,15 @@ class _Compiler:
             raise self.refuse("この種類の値は使えません。", node)
         return lambda _values, _functions: value
 
+    def spelled(self, node: ast.Name) -> str:
+        """The name as it is written: the grammar would take letters that only look alike (ｄｕｅ) for the name they stand for."""
+        written = self.text.encode()[node.col_offset : node.end_col_offset].decode(errors="replace")
+        if written != node.id:
+            raise self.refuse(f"「{written}」の文字は使えません。「{node.id}」と書いてください。", node)
+        return node.id
+
     def _name(self, node: ast.Name) -> Run:
-        name = node.id
+        name = self.spelled(node)
         if name in CONSTANTS:
             constant = CONSTANTS[name]
             return lambda _values, _functions: constant
@@ -439,7 +446,7 @@ class _Compiler:
     def _call(self, node: ast.Call) -> Run:
         if not isinstance(node.func, ast.Name):
             raise self.refuse("呼び出せるのは名前のある関数だけです。", node)
-        name = node.func.id
+        name = self.spelled(node.func)
         if name not in self.functions:
             listed = "、".join(sorted(self.functions))
             raise self.refuse(f"関数「{name}」はありません（使える関数：{listed}）。", node)

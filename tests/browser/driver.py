@@ -27,6 +27,8 @@ SCENARIOS = ROOT / "bpmn" / "isa" / "scenarios"
 PASSWORD = "a-long-and-quiet-password"
 SINCE = date(2022, 4, 1)
 MONDAY = datetime(2026, 11, 16, 1, 0, tzinfo=UTC)  # 10:00 in Japan
+#: The button that sends a form; what is on it is the diagram's word.
+SEND = ".button-row button[type=submit]:not([formaction])"
 
 # ---------------------------------------------------------------- the site
 
@@ -237,7 +239,7 @@ class BrowserPlayer(Player):
             page.locator(f'a[href="/report/{process}"]').click()
         form = page.locator("form[data-draft]")
         fill_in(form, answers)
-        form.locator(".button-row button[type=submit]:not([formaction])").click()
+        form.locator(SEND).click()
         expect(page.get_by_role("heading", name="受け付けました")).to_be_visible()
         found = re.search(r"/cases/(\d+)/started$", page.url)
         assert found is not None, page.url

@@ -24,7 +24,7 @@ from playwright.sync_api import Browser, Locator, Page, sync_playwright
 from waitress import create_server
 
 from engine import JST, Engine, SetClock, Settings
-from tests.browser.driver import fill_in, sign_in
+from tests.browser.driver import SEND, fill_in, sign_in
 from tests.conftest import CHROMIUM_FLAGS
 from webui import create_app
 from webui.demo import ORGANISATION, PASSWORD, prepare
@@ -202,7 +202,7 @@ def report(camera: Camera) -> None:
     form = page.locator("form[data-draft]")
     fill_in(form, answers)
     camera.take("report", page, bottom=form)
-    form.get_by_role("button", name="報告する").click()
+    form.locator(SEND).click()
     page.locator("h1", has_text="受け付けました").wait_for()
     camera.take("started", page, bottom=page.locator("main .button-row"))
     page = camera.at(STAFF, "/report/isa_incident", TELEPHONE)

@@ -18,6 +18,7 @@ from tests.browser.driver import (
     PASSWORD,
     ROOT,
     SCENARIOS,
+    SEND,
     BrowserPlayer,
     BusyOffice,
     Officials,
@@ -52,7 +53,7 @@ def report(officials: Officials, person: str = STAFF, **answers: Any) -> int:
     page = officials.at(person, "/report")
     form = page.locator("form[data-draft]")
     fill_in(form, {**REPORT, **answers})
-    form.get_by_role("button", name="報告する").click()
+    form.locator(SEND).click()
     expect(page.get_by_role("heading", name="受け付けました")).to_be_visible()
     return int(page.url.rsplit("/", 2)[1])
 
@@ -292,7 +293,7 @@ def test_wrong_entries_come_back_with_what_was_typed(site: Site, page_at: PageAt
     page = Officials(site, page_at).at(STAFF, "/report")
     form = page.locator("form[data-draft]")
     fill_in(form, {**REPORT, "item_summary": "", "count": "何人か"})
-    form.get_by_role("button", name="報告する").click()
+    form.locator(SEND).click()
     summary = page.locator(".error-summary")
     expect(summary).to_be_focused()
     expect(summary).to_contain_text("「概要」")
@@ -324,7 +325,7 @@ def test_a_double_click_makes_one_case(site: Site, page_at: PageAt, script: bool
     page = Officials(site, page_at, java_script_enabled=script).at(STAFF, "/report")
     form = page.locator("form[data-draft]")
     fill_in(form, REPORT)
-    form.get_by_role("button", name="報告する").dblclick()
+    form.locator(SEND).dblclick()
     expect(page.get_by_role("heading", name="受け付けました")).to_be_visible()
     assert cases_of(site, STAFF) == 1
 
@@ -336,12 +337,12 @@ def test_going_back_and_sending_again_makes_one_case(site: Site, page_at: PageAt
     form = page.locator("form[data-draft]")
     fill_in(form, REPORT)
     once = form.locator("input[name=_once]").input_value()
-    form.get_by_role("button", name="報告する").click()
+    form.locator(SEND).click()
     expect(page.get_by_role("heading", name="受け付けました")).to_be_visible()
     page.goto(site.address + "/report")
     fill_in(form, REPORT)
     form.locator("input[name=_once]").evaluate("(input, once) => { input.value = once }", once)
-    form.get_by_role("button", name="報告する").click()
+    form.locator(SEND).click()
     page.wait_for_load_state()
     assert cases_of(site, STAFF) == 1
 
