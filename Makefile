@@ -1,7 +1,7 @@
 # Tadachi. `make` lists the targets. Everything is installed below .venv/ and webui/frontend/node_modules/.
 
 PYTHON ?= python3
-PYTEST_ARGS ?= -n 2 --dist loadfile
+PYTEST_ARGS ?= -n 3 --dist loadfile
 
 VENV := .venv
 BIN := $(VENV)/bin

@@ -115,7 +115,7 @@ def _run(engine: Engine, clock: SetClock, until: datetime) -> None:
         if due > clock.now():
             clock.set(due)
         for _ in range(50):
-            if not jobs.run_one(engine):
+            if not jobs.run_some(engine):
                 break
     log.warning("a schedule was cut off after %s runs", MOST_RUNS)
 

@@ -46,7 +46,7 @@ def run_forever(engine: Engine, stop: Event, name: str) -> None:
             if not busy and (pause := _until_due(engine)) > 0:
                 waiting.wait(min(pause, LOOK, max(0.0, beat - time.monotonic())), stop)
                 continue
-            busy = jobs.run_one(engine) > 0
+            busy = jobs.run_some(engine) > 0
             if not busy:
                 stop.wait(HELD)
             elif not postgresql:

@@ -19,7 +19,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from engine import Engine, Settings, SystemClock, hash_password, run_forever
-from engine.jobs import next_due, run_one
+from engine.jobs import next_due, run_some
 from engine.model import case_file, history, job
 from engine.model import person as person_table
 from engine.wakeup import add_jobs
@@ -106,7 +106,7 @@ def drain(database: str, folder: str, begin: Any, cpu: Any) -> None:
     begin.wait()
     idle, since = 0, time.process_time()
     while idle < 3:  # what another one holds is passed over
-        idle = 0 if run_one(engine) else idle + 1
+        idle = 0 if run_some(engine) else idle + 1
         if idle:
             time.sleep(0.01)
     cpu.put(time.process_time() - since)

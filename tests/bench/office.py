@@ -61,7 +61,7 @@ def installation(database: str | None = None) -> Iterator[Engine]:
         folder = Path(name)
         shutil.copytree(ROOT / "bpmn", folder / "bpmn")
         (folder / "bpmn" / ORGANISATION / "rounds.bpmn").write_text(ROUNDS_DIAGRAM, "utf-8")
-        engine = Engine(Settings(database=database or f"sqlite:///{folder}/bench.sqlite", bpmn=folder / "bpmn"))
+        engine = Engine(Settings(database=database or f"sqlite:///{folder}/bench.sqlite", bpmn=folder / "bpmn"), prove=Engine.unproven)
         try:
             engine.migrate()
             populate(engine, {UNIT, ORGANISATION})

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from engine import CaseNotFound, Engine, SetClock, run_forever
-from engine.jobs import RETRY_AFTER
+from engine.jobs import RETRY_AFTER, run_some
 from engine.model import job
+from engine.work import Work
 from tests.support import DIVISION, GENERAL, JST, MANAGER, MONDAY, OTHER_MANAGER, World, in_threads
 
 
@@ -397,7 +398,7 @@ def test_the_worker_goes_on_when_the_database_or_a_mail_fails(world: World, monk
             stop.set()
         raise ValueError("anything")
 
-    monkeypatch.setattr("engine.jobs.run_one", fail)
+    monkeypatch.setattr("engine.jobs.run_some", fail)
     monkeypatch.setattr("engine.worker.POLL", 0.001)
     run_forever(world.engine, stop, "worker-1")
     assert len(tries) == 3
@@ -449,3 +450,23 @@ def test_a_clock_that_goes_back_does_no_harm(world: World) -> None:
     assert world.run() == 0
     world.complete(case_id, "take_over")
     assert world.engine.verify_history() == ()
+
+
+def test_due_work_done_together_is_done_alone_when_one_of_it_fails(on_postgresql: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    cases = [on_postgresql.start("deadline") for _ in range(4)]
+    on_postgresql.clock.advance(hours=3)
+    fire, tried = Work.fire_timer, []
+
+    def failing(self: Work, case_id: int, *rest: Any) -> bool:
+        tried.append(case_id)
+        if case_id == cases[2]:
+            raise ValueError("anything")
+        return fire(self, case_id, *rest)
+
+    monkeypatch.setattr(Work, "fire_timer", failing)
+    while run_some(on_postgresql.engine):
+        pass
+    fired = {case_id: len(on_postgresql.history(case_id, "timer.fired")) for case_id in cases}
+    assert fired == {case_id: int(case_id != cases[2]) for case_id in cases}, "the bad one alone has not happened, no other twice"
+    assert tried[:3] == cases[:3], "first together"
+    assert [row["attempts"] for row in on_postgresql.rows("job", case_id=cases[2], kind="timer")] == [1]

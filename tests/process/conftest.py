@@ -321,7 +321,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database with everybody in place and the diagrams in force since the regulation is."""
     path = tmp_path_factory.mktemp("isa") / "template.sqlite"
     clock = SetClock(datetime(SINCE.year, SINCE.month, SINCE.day, tzinfo=JST))
-    engine = make_engine(f"sqlite:///{path}", clock, isa=True, prove=None)  # what the regulation asks must also be proven
+    engine = make_engine(f"sqlite:///{path}", clock, isa=True)  # proven once, by tests/process/test_proofs.py
     engine.migrate()
     populate(engine, ("isa",))
     engine.close()

@@ -42,7 +42,7 @@ def hashed() -> str:
 @pytest.fixture
 def engine(tmp_path: Path, clock: SetClock, hashed: str) -> Iterator[Engine]:
     """The engine on an empty database, with the agency's diagrams in force and four officials."""
-    made = Engine(dataclasses.replace(Settings(), database=f"sqlite:///{tmp_path}/test.sqlite"), clock=clock)
+    made = Engine(dataclasses.replace(Settings(), database=f"sqlite:///{tmp_path}/test.sqlite"), clock=clock, prove=Engine.unproven)
     made.migrate()
     for seat in (STAFF, MANAGER, DIVISION, OTHER):
         made.register(seat, "isa", made.organisation("isa").seat_name(seat), email=None, password_hash=hashed)
