@@ -445,6 +445,11 @@ class Engine:
         with self.reading() as connection:
             return referral_list.for_viewer(connection, viewer, self.organisations[viewer.organisation], self._definition(connection))
 
+    def referrals_open(self, viewer: Viewer) -> int:
+        """How much of that there is."""
+        with self.reading() as connection:
+            return referral_list.count(connection, viewer)
+
     def together(
         self, viewer: Viewer, verb: str, task_ids: Sequence[int], answers: Mapping[str, Any] | None = None
     ) -> tuple[BulkResult, ...]:
@@ -562,6 +567,10 @@ class Engine:
     def notices(self, viewer: Viewer, *, unread_only: bool = False, limit: int = 50) -> tuple[tuple[NoticeShown, ...], int]:
         """The viewer's notices, newest first, and how many are unread."""
         return self._notices.mine(viewer, unread_only=unread_only, limit=limit)
+
+    def unread_notices(self, viewer: Viewer) -> int:
+        """How many notices the viewer has not read: asked for by every page."""
+        return self._notices.unread(viewer)
 
     def read_notices(self, viewer: Viewer, ids: list[int] | None = None) -> None:
         """Mark the viewer's notices read; all of them, or those named."""

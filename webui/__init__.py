@@ -139,7 +139,7 @@ def _words_for_templates() -> dict[str, Any]:
         "asset": asset,
         "now": seen.at,
         "office": office.name if office else "",
-        "unread_notices": lambda: current_engine().notices(seen, unread_only=True, limit=1)[1],
+        "unread_notices": lambda: current_engine().unread_notices(seen),
         "ledgers_offered": current_engine().ledgers.offered(seen),
         "outbox_offered": may_see_outbox(),
         "administers": may_administer(),

@@ -38,7 +38,7 @@ def show() -> str:
         filters=filters,
         kept=kept,
         continued=bool(request.args.get("after")),
-        laid_before_me=len(engine().referrals(viewer())),
+        laid_before_me=engine().referrals_open(viewer()),
         handovers=[row for row in engine().orders.handovers(viewer()) if row.state == "open" and row.mine == "taker"],
     )
 

@@ -646,6 +646,9 @@ class FakeEngine:
         rows = () if self.empty else rows
         return tuple(item for item in rows if not unread_only or item.read_at is None)[:limit], 0 if self.empty else 1
 
+    def unread_notices(self, viewer: Any) -> int:
+        return self.notices(viewer)[1]
+
     def read_notices(self, viewer: Any, ids: Any = None) -> None:
         self.read.append(ids)
 
@@ -768,6 +771,9 @@ class FakeEngine:
 
     def referrals(self, viewer: Any) -> tuple[Any, ...]:
         return self.laid_before
+
+    def referrals_open(self, viewer: Any) -> int:
+        return len(self.laid_before)
 
     def why(self, viewer: Any, task_id: int) -> Any:
         page = self.task(viewer, task_id)
