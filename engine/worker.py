@@ -24,7 +24,7 @@ POLL = 1.0  # seconds between looks where nobody tells of due work
 BEAT = 15.0  # seconds between two signs of life
 HELD = 0.05  # seconds until the next look when what is due is in somebody else's hands
 #: SQLite: a short sleep after each commit lets a waiting web request have the database, which asks every millisecond (engine/storage.py).
-YIELD = 0.003
+YIELD = 0.01
 #: Seconds that what is being sent may still take when the worker is told to stop.
 LAST_DELIVERY = 3.0
 
