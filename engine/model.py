@@ -273,6 +273,55 @@ definition = Table(
     UniqueConstraint("organisation", "process_id", "version"),
 )
 
+# A bundle being drawn. Kept apart from versions: nothing of it runs until a second person has approved it (draft_review).
+diagram_draft = Table(
+    "diagram_draft",
+    metadata,
+    _id(),
+    Column("organisation", Words(32), nullable=False),
+    Column("process_id", Words(120), nullable=False),  # of the main diagram
+    Column("title", Words(200), nullable=False),
+    Column("base_definition", Id, ForeignKey("definition.id")),  # the version it began from; NULL for a new procedure
+    Column("files", Text, nullable=False),  # JSON {file name: text}: diagrams and decision tables, as a version keeps them
+    Column("revision", Integer, nullable=False, server_default="1"),  # goes up with every saving
+    Column("state", Words(16), nullable=False, server_default="editing"),
+    Column("made_by", Words(64), nullable=False),
+    Column("made_at", Instant, nullable=False),
+    Column("saved_by", Words(64), nullable=False),
+    Column("saved_at", Instant, nullable=False),
+    Column("note", Text, nullable=False),
+    CheckConstraint("state IN ('editing', 'review', 'approved', 'discarded')", name="state"),
+    Index("ix_diagram_draft_organisation", "organisation", "state"),
+)
+
+# Who edits a draft now. Whoever is silent for two minutes can be relieved by somebody else.
+draft_lock = Table(
+    "draft_lock",
+    metadata,
+    Column("draft_id", Id, ForeignKey("diagram_draft.id"), primary_key=True),
+    Column("person", Words(64), ForeignKey("person.id"), nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("seen_at", Instant, nullable=False),
+)
+
+# A draft laid before a second person, and what that person decided: of one revision, never of what was drawn later.
+draft_review = Table(
+    "draft_review",
+    metadata,
+    _id(),
+    Column("draft_id", Id, ForeignKey("diagram_draft.id"), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("asked_by", Words(64), nullable=False),
+    Column("asked_at", Instant, nullable=False),
+    Column("decided_by", Words(64)),
+    Column("decided_at", Instant),
+    Column("verdict", Words(16)),
+    Column("comment", Text, nullable=False),
+    Column("in_force_from", Instant),
+    CheckConstraint("verdict IN ('approved', 'returned', 'withdrawn')", name="verdict"),
+    Index("ix_draft_review_draft", "draft_id"),
+)
+
 case_file = Table(
     "case_file",
     metadata,
