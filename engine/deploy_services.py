@@ -36,12 +36,17 @@ def assignments(node: Node, key: str) -> tuple[tuple[str, str], ...]:
 
 def given_by(node: Node) -> tuple[tuple[str, str], ...]:
     """(fact, an expression of such a value) of everything a service gives its case, besides what `sets` says."""
-    if node.topic == "start_case":
+    return given_by_topic(node.topic, node.properties)
+
+
+def given_by_topic(topic: str | None, properties: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """The same of a function of this name, as its properties say."""
+    if topic == "start_case":
         return ((LINKED_CASES, f"[{_GIVEN}]"),)
-    if node.topic == "find_orphan_grants":  # whether it finds anything is not known: a condition that reads the instant can be both
+    if topic == "find_orphan_grants":  # whether it finds anything is not known: a condition that reads the instant can be both
         return (("orphans", f"[{_GIVEN}]"), ("orphans_left", "now() == null"), ("orphans_summary", _GIVEN))
-    name = node.properties.get("fact", "").strip()
-    return ((name, _GIVEN),) if node.topic == "number" and name else ()
+    name = properties.get("fact", "").strip()
+    return ((name, _GIVEN),) if topic == "number" and name else ()
 
 
 def fields_of(net: Net) -> Mapping[str, FieldSpec]:

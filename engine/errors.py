@@ -198,6 +198,36 @@ class ReferralClosed(Conflict):
     message = "この{kind}は、すでに終わっています。"
 
 
+class DraftNotFound(NotFound):
+    """No such draft of a diagram in the viewer's office."""
+
+    message = "図の下書きが見つかりません。"
+
+
+class DraftMoved(Conflict):
+    """Somebody (perhaps the same person in another window) has saved the draft meanwhile; `revision` is theirs."""
+
+    message = "この下書きは、{at}に{person}が保存しています。あなたの変更は、まだ保存されていません。"
+
+
+class DraftHeld(Conflict):
+    """Somebody else edits the draft now."""
+
+    message = "この下書きは、いま{person}が編集しています（{at}から）。"
+
+
+class DraftClosed(Conflict):
+    """The draft is being reviewed, was approved or was thrown away."""
+
+    message = "この下書きは{state}なので、変更できません。写しを作ると、続きを描けます。"
+
+
+class ProofNotFound(NotFound):
+    """No such proof of a draft in the viewer's office."""
+
+    message = "この検査は見つかりません。"
+
+
 class NotStopped(NotFound):
     """No stopped step of this number in the actor's office: it goes on again, or the case no longer needs it."""
 
@@ -265,6 +295,12 @@ class FormInvalid(Invalid):
     def text(self) -> str:
         """The sentence, followed by each field's own."""
         return self.message + "".join(f"\n・{text}" for text in getattr(self, "fields", {}).values())
+
+
+class DraftRefused(Invalid):
+    """What is to be kept as a draft is no bundle of diagrams and tables, or too large for one."""
+
+    message = "下書きにできません：{why}"
 
 
 class ReasonRequired(Invalid):

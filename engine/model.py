@@ -322,6 +322,23 @@ draft_review = Table(
     Index("ix_draft_review_draft", "draft_id"),
 )
 
+# A proof of a draft's saved revision. It runs in some web process; every other one reads here how far it is.
+draft_proof = Table(
+    "draft_proof",
+    metadata,
+    _id(),
+    Column("draft_id", Id, ForeignKey("diagram_draft.id"), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("state", Words(16), nullable=False, server_default="running"),
+    Column("started_by", Words(64), nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("seen_at", Instant, nullable=False),  # whoever runs it is there
+    Column("ended_at", Instant),
+    Column("report", Text),  # JSON of the checker's report
+    CheckConstraint("state IN ('running', 'done', 'cancelled', 'lost')", name="state"),
+    Index("ix_draft_proof_draft", "draft_id", "id"),
+)
+
 case_file = Table(
     "case_file",
     metadata,

@@ -63,6 +63,16 @@ def process_ids(data: bytes) -> tuple[tuple[str, str], ...]:
     return tuple((item.get("id", ""), item.get("name") or item.get("id", "")) for item in root.findall("bpmn:process", NAMESPACES))
 
 
+def kind_of(data: bytes) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """(`bpmn` or `dmn`, its processes as `process_ids` tells them) of a file of any origin; raises DefinitionRefused for anything else."""
+    name = etree.QName(read_xml(data))
+    if name.namespace == BPMN and name.localname == "definitions":
+        return "bpmn", process_ids(data)
+    if name.namespace in _DMN or "20180521" in (name.namespace or ""):
+        return "dmn", ()
+    raise DefinitionRefused([Finding("process_missing", "BPMNの図でも、DMNの決定表でもありません。", name.localname[:60])])
+
+
 def called_processes(data: bytes) -> tuple[str, ...]:
     """Ids of the processes that a diagram calls, each once."""
     root = read_xml(data)

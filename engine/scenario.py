@@ -373,7 +373,11 @@ def write(finding: Finding, process: str, starts: datetime, by: str) -> str:
         "process": process,
         "starts": starts.isoformat(),
         "start": {"by": by, "answers": first.get("answers") or {}},
-        "steps": [step for step in steps if any(verb in step for verb in VERBS)],  # facts that come true by themselves are nobody's step
+        "steps": [
+            {name: value for name, value in step.items() if name != "shown"}  # where it passed is for the drawing
+            for step in steps
+            if any(verb in step for verb in VERBS)  # facts that come true by themselves are nobody's step
+        ],
     }
     return yaml.safe_dump(scenario, allow_unicode=True, sort_keys=False, width=1_000)
 

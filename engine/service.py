@@ -38,6 +38,7 @@ from engine.checker import BUDGET
 from engine.checker.proving import Prove, Prover, unproven
 from engine.clock import Clock, SystemClock, civil_day, start_of_day
 from engine.definitions import Definition, Definitions
+from engine.draft_desk import DraftDesk
 from engine.errors import (
     CaseNotFound,
     Finding,
@@ -63,6 +64,7 @@ from engine.organisation import Organisation
 from engine.outside import OutsideDesk
 from engine.personnel import Personnel
 from engine.preferences import Receiving
+from engine.proof_desk import ProofDesk
 from engine.schema import migrate
 from engine.settings import Settings
 from engine.sight import cases_of, tasks_of
@@ -124,6 +126,8 @@ class Engine:
         self.calendar = CalendarFeeds(self)
         self.ledgers = Ledgers(self)
         self.outside = OutsideDesk(self)
+        self.drafts = DraftDesk(self)
+        self.proofs = ProofDesk(self)
         self.prove: Prove = prove or Prover(settings.proofs)
         self.database = database or open_database(settings.database)
         self._reader: sa.Engine = self.database.execution_options(read_only=True)
@@ -685,5 +689,7 @@ class Engine:
         migrate(self.database)
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Let go of the database and of what runs beside it."""
+        self.proofs.close()
+        self.drafts.close()
         self.database.dispose()

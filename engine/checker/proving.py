@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
@@ -47,6 +47,8 @@ MEMORY = 2 * 1024**3
 GRACE = 5.0
 #: A proof counts the processor's seconds, so that a busy machine proves no less; by the clock it is ended after so many times the budget.
 PATIENCE = 3
+#: Seconds after which somebody who can stop a proof is asked whether to go on.
+TICK = 0.25
 #: More than this no report needs.
 MOST_BYTES = 16 * 1024**2
 FORMAT = 1
@@ -86,6 +88,10 @@ def unproven(
     return Report((), 0, 0, 0.0, True)
 
 
+class Stopped(Exception):
+    """Whoever wanted the proof does not any more."""
+
+
 class Prover:
     """Proves each different procedure once.
 
@@ -107,8 +113,16 @@ class Prover:
         *,
         on: date | None = None,
         budget: float = BUDGET,
+        stop: Callable[[], bool] | None = None,
     ) -> Report:
-        """See `Prove`. Uses no more than the budget and a few seconds of the processor; on a busy machine that takes up to `PATIENCE` times as long."""
+        """See `Prove`. Uses no more than the budget and a few seconds of the processor; on a busy machine that takes up to `PATIENCE` times as long.
+
+        Args:
+            stop: asked again and again whether to give up.
+
+        Raises:
+            Stopped: it said so.
+        """
         asked = {
             "process": process_id,
             "files": {name: data.decode("utf-8") for name, data in sorted(files.items())},
@@ -129,12 +143,12 @@ class Prover:
             left = patience - (time.monotonic() - began)
             if left <= 0:  # somebody else spent the whole budget on the same procedure, and did not finish
                 return _not_proven(_LATE, process_id, files, budget)
-            report = self._run(asked | {"budget": min(budget, left)}, process_id, files)
+            report = self._run(asked | {"budget": min(budget, left)}, process_id, files, stop)
             if file is not None and report.finished:
                 _write(file, key, report)
         return report
 
-    def _run(self, asked: Mapping[str, Any], process_id: str, files: Mapping[str, bytes]) -> Report:
+    def _run(self, asked: Mapping[str, Any], process_id: str, files: Mapping[str, bytes], stop: Callable[[], bool] | None = None) -> Report:
         """One process, spoken to by files: however it ends, nothing waits for it."""
         budget = float(asked["budget"])
         began = time.monotonic()
@@ -154,7 +168,7 @@ class Prover:
                 return _not_proven(_BROKEN, process_id, files, 0.0)
             why = ""
             try:
-                code = process.wait(budget * PATIENCE + self.grace)
+                code = _ended(process, budget * PATIENCE + self.grace, stop)
             except subprocess.TimeoutExpired:
                 why = _LATE
             finally:  # also when the person who asked interrupts
@@ -171,12 +185,27 @@ class Prover:
             tail = said.read().decode("utf-8", "replace").strip()
         if code == -getattr(signal, "SIGALRM", 0) or code == -getattr(signal, "SIGXCPU", 0):
             return _not_proven(_LATE, process_id, files, took)
-        report = _report(result) if code == 0 and len(result) <= MOST_BYTES else None
+        report = as_report(result) if code == 0 and len(result) <= MOST_BYTES else None
         if report is not None:
             return report
         failed = {b'{"failed": "moved"}': _MOVED, _OUT_OF_MEMORY: _LARGE}.get(result)
         log.error("proving %s failed: status %s: %s", process_id, code, tail or repr(result[:200]))
         return _not_proven(failed or _BROKEN, process_id, files, took)
+
+
+def _ended(process: subprocess.Popen[bytes], seconds: float, stop: Callable[[], bool] | None) -> int:
+    """The exit status; raises TimeoutExpired, or Stopped when asked to."""
+    if stop is None:
+        return process.wait(seconds)
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            return process.wait(min(TICK, max(0.0, until - time.monotonic())))
+        except subprocess.TimeoutExpired:
+            if stop():
+                raise Stopped from None
+            if time.monotonic() >= until:
+                raise
 
 
 def _not_proven(message: str, process_id: str, files: Mapping[str, bytes], seconds: float) -> Report:
@@ -273,14 +302,14 @@ def _read(file: IO[bytes], key: str) -> Report | None:
         return None
     if not isinstance(found, dict) or found.get("key") != key:
         return None
-    report = _report(json.dumps(found.get("report")).encode())
+    report = as_report(json.dumps(found.get("report")).encode())
     return report if report is not None and report.finished else None
 
 
 def _write(file: IO[bytes], key: str, report: Report) -> None:
     try:
         file.truncate(0)
-        file.write(json.dumps({"key": key, "report": _plain(report)}, ensure_ascii=False).encode())
+        file.write(json.dumps({"key": key, "report": as_plain(report)}, ensure_ascii=False).encode())
         file.flush()
     except OSError as error:
         log.warning("a proof could not be remembered: %s", error)
@@ -289,7 +318,7 @@ def _write(file: IO[bytes], key: str, report: Report) -> None:
 # ---------------------------------------------------------------- between the two processes
 
 
-def _plain(report: Report) -> dict[str, Any]:
+def as_plain(report: Report) -> dict[str, Any]:
     findings = [
         [finding.rule, finding.message, finding.element, finding.file, finding.severity, finding.run] for finding in report.findings
     ]
@@ -302,7 +331,7 @@ def _plain(report: Report) -> dict[str, Any]:
     }
 
 
-def _report(data: bytes) -> Report | None:
+def as_report(data: bytes) -> Report | None:
     """A report as the other process tells it; None for anything else."""
     try:
         told = json.loads(data)
@@ -358,7 +387,7 @@ def _explored(asked: Mapping[str, Any]) -> bytes:
     net = parsing.parse_bundle(files, asked["process"], admitted=True)
     decisions = parsing.parse_tables(files, admitted=True)
     on = date.fromisoformat(asked["on"]) if asked["on"] else None
-    return json.dumps(_plain(check(net, decisions, office, on=on, budget=asked["budget"]))).encode()
+    return json.dumps(as_plain(check(net, decisions, office, on=on, budget=asked["budget"]))).encode()
 
 
 def _tell(out: int, data: bytes) -> None:
@@ -366,4 +395,4 @@ def _tell(out: int, data: bytes) -> None:
         data = data[os.write(out, data) :]
 
 
-__all__ = ["GRACE", "Prove", "Prover", "child", "digest_of", "unproven"]
+__all__ = ["GRACE", "Prove", "Prover", "Stopped", "as_plain", "as_report", "child", "digest_of", "unproven"]

@@ -10,6 +10,7 @@ from engine.checker.facts import DAY, INSTANT, TEXT, asked, sets_of
 from engine.checker.world import START, Act, Chooser, Outcome, World
 from engine.errors import TadachiError
 from engine.marking import Marking
+from engine.marking import Step as Moved
 from engine.net import FieldSpec, Node
 from engine.play import Play
 
@@ -71,6 +72,17 @@ class _Player:
         self.steps.append(step)
         return self._play(act, node, answers, outcome) and reached
 
+    def _shown(self, moved: Moved) -> Step:
+        """What a drawing shows of a step: (file, element) of all that was passed, and of where the case then rests."""
+        nodes, flows = self.net.nodes, self.net.flows
+        passed = [self.net.by_id[one.node_id].index for one in moved.trace if one.what == "entered"]
+        resting = [token.node for token in moved.marking.tokens.values()]
+        resting += [flows[flow].target for frame in moved.marking.frames.values() for flow, _ in frame.arrivals]
+        return {
+            name: [[nodes[index].source, nodes[index].element] for index in dict.fromkeys(found)]
+            for name, found in (("passed", passed), ("rests", resting))
+        }
+
     def _example(self, mask: int) -> Mapping[str, Any]:
         """Free facts under which the act goes this way: the ones at hand if they do, else those that differ least."""
         found = [example for number, example in enumerate(self.world.examples) if mask >> number & 1]
@@ -121,31 +133,38 @@ class _Player:
         for _ in range(MAX_TRIES):
             self.raw = {**before, **answers}
             try:
-                marking: Marking | None = self._move(act, node, chooser)
+                moved: Moved | None = self._move(act, node, chooser)
             except TadachiError as error:
-                marking = None
+                moved = None
                 if outcome is not None and outcome.error is not None and type(error) is type(outcome.error):
+                    self.steps[-1]["shown"] = self._shown(Moved(self.marking, ()))
                     return True
-            if marking is not None and (outcome is None or (outcome.error is None and marking.shape() == outcome.state.marking.shape())):
-                self.marking = marking
+            if moved is not None and (
+                outcome is None or (outcome.error is None and moved.marking.shape() == outcome.state.marking.shape())
+            ):
+                self._stand(moved)
                 return True
             if not chooser.advance():
                 break
-        if marking is not None:
-            self.marking = marking
+        if moved is not None:
+            self._stand(moved)
         return False
 
-    def _move(self, act: Act, node: Node, chooser: Chooser) -> Marking:
+    def _stand(self, moved: Moved) -> None:
+        self.marking = moved.marking
+        self.steps[-1]["shown"] = self._shown(moved)
+
+    def _move(self, act: Act, node: Node, chooser: Chooser) -> Moved:
         host = _Facts(self, chooser)
         play = Play(self.net, host, self.marking)
         if act.kind in (START, "complete", "deliver"):
             host.sets(node, play.local(play.tokens[act.owner].frame) if act.owner in play.tokens else {})
         if act.kind == START:
             play.open(0, 0, 0, node.index)
-            return play.settle().marking
+            return play.settle()
         owner = self._owner(play, act)
         if owner is None:
-            return self.marking
+            return Moved(self.marking, ())
         if act.kind == "complete":
             play.leave(owner)
         elif act.kind == "back":
@@ -154,7 +173,7 @@ class _Player:
             play.queue.append((frame, act.target, flow))
         elif act.kind in ("fire", "deliver"):
             play.trigger(owner, act.at)
-        return play.settle().marking
+        return play.settle()
 
     def _owner(self, play: Play, act: Act) -> int | None:
         """The wait that is meant: the same number, or another of its kind at the same element."""

@@ -1,4 +1,4 @@
-"""Drafts of diagrams: who edits one now, and who reviewed it.
+"""Drafts of diagrams: who edits one now, who reviewed it, what was proven of it.
 
 Revision ID: 0007
 Revises: 0006
@@ -68,10 +68,27 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_draft_review")),
     )
     op.create_index("ix_draft_review_draft", "draft_review", ["draft_id"])
+    op.create_table(
+        "draft_proof",
+        sa.Column("id", _number(), autoincrement=True, nullable=False),
+        sa.Column("draft_id", _number(), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(length=16), server_default="running", nullable=False),
+        sa.Column("started_by", sa.String(length=64), nullable=False),
+        sa.Column("started_at", sa.BigInteger(), nullable=False),
+        sa.Column("seen_at", sa.BigInteger(), nullable=False),
+        sa.Column("ended_at", sa.BigInteger(), nullable=True),
+        sa.Column("report", sa.Text(), nullable=True),
+        sa.CheckConstraint("state IN ('running', 'done', 'cancelled', 'lost')", name=op.f("ck_draft_proof_state")),
+        sa.ForeignKeyConstraint(["draft_id"], ["diagram_draft.id"], name=op.f("fk_draft_proof_draft_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_draft_proof")),
+    )
+    op.create_index("ix_draft_proof_draft", "draft_proof", ["draft_id", "id"])
 
 
 def downgrade() -> None:
     """Take back."""
+    op.drop_table("draft_proof")
     op.drop_table("draft_review")
     op.drop_table("draft_lock")
     op.drop_table("diagram_draft")
