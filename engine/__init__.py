@@ -8,6 +8,7 @@ from engine.deadlines import guide_day, statutory_due
 from engine.directory import Directory, DirectoryPerson, SyncPlan
 from engine.directory_csv import CsvDirectory
 from engine.directory_ldap import LdapDirectory
+from engine.draft_help import KINDS as EXPRESSION_KINDS
 from engine.draft_views import DraftPage, DraftShown, Examined, FactKnown, LockShown, ProcedureShown, ProofShown
 from engine.duties import judge
 from engine.era import japanese_date, read_date
@@ -184,6 +185,7 @@ __all__ = [
     "ABSENCES",
     "ADMINISTRATOR",
     "DEPUTY_KINDS",
+    "EXPRESSION_KINDS",
     "HOLDING_KINDS",
     "JST",
     "STORAGE_ERRORS",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from engine import draft_files, draft_locks, history, parsing, people
+from engine import draft_files, draft_help, draft_locks, history, parsing, people
 from engine.clock import civil_day
 from engine.draft_files import Files
 from engine.draft_views import DraftPage, DraftShown, Examined, ProcedureShown, Vocabulary
@@ -18,7 +18,7 @@ from engine.examiner import Examiner
 from engine.forms import clean_text, japanese_instant
 from engine.model import Row, definition, diagram_draft
 from engine.organisation import Organisation
-from engine.views import Viewer
+from engine.views import FieldShown, Viewer
 from engine.vocabulary import vocabulary
 
 if TYPE_CHECKING:
@@ -351,6 +351,20 @@ class DraftDesk:
             self._row(connection, viewer, draft_id)
         callable = ((process, name) for process, (name, _, _) in sorted(self._callable(viewer).items()))
         return vocabulary(self._office(viewer), civil_day(viewer.at), callable)
+
+    # ---------------------------------------------------------------- help while typing
+
+    def check_expression(self, viewer: Viewer, text: str, kind: str, known: Collection[str]) -> draft_help.Wrong | None:
+        """What is wrong with an expression while it is typed; see `engine.draft_help.check_expression`."""
+        self.require_designer(viewer)
+        return draft_help.check_expression(text, kind, known)
+
+    def form_preview(self, viewer: Viewer, fields: Sequence[Mapping[str, Any]]) -> tuple[FieldShown, ...]:
+        """A form as people will see it; see `engine.draft_help.form_preview`."""
+        self.require_designer(viewer)
+        office, today = self._office(viewer), civil_day(viewer.at)
+        units = {unit.id: unit.name for unit in office.units_with(office.owner_role, today)}
+        return draft_help.form_preview(fields, units)
 
 
 def _drafts() -> sa.Select[Any]:

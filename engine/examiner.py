@@ -169,14 +169,17 @@ def _read(pipe: IO[bytes], seconds: float) -> bytes:
 
 
 def _examined(told: Mapping[str, Any], seconds: float) -> Examined:
-    facts = (FactKnown(*texts, choices=tuple((value, label) for value, label in choices)) for *texts, choices in told["facts"])
     return Examined(
         findings=tuple(Finding(*one) for one in told["findings"]),
-        facts=tuple(facts),
+        facts=tuple(_fact(*one) for one in told["facts"]),
         processes=tuple((one[0], one[1], one[2]) for one in told["processes"]),
         decisions=tuple((one[0], one[1], one[2], tuple(one[3])) for one in told["decisions"]),
         seconds=seconds,
     )
+
+
+def _fact(name: str, label: str, type: str, origin: str, place: str, element: str, file: str, choices: list[list[str]]) -> FactKnown:
+    return FactKnown(name, label, type, origin, place, element, file, tuple((value, shown) for value, shown in choices))
 
 
 # ---------------------------------------------------------------- the other process

@@ -5,10 +5,12 @@ Facts are read from the XML itself, not from the compiled net: while somebody dr
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from engine import extensions, parsing
+from engine.decisions import Decision
 from engine.definitions import examine_bundle
 from engine.deploy_services import given_by_topic
 from engine.draft_views import FactKnown
@@ -19,6 +21,7 @@ from engine.net import listed
 from engine.organisation import Organisation
 from engine.xml_safety import read_xml
 
+_WORD = re.compile(r'"([^"]{1,60})"')
 #: More facts than this nobody can choose from.
 MOST_FACTS = 1_000
 _EVERY_CASE = (
@@ -80,7 +83,7 @@ def _called(root: Any) -> list[str]:
     return [target for call in root.iter(f"{{{BPMN}}}callActivity") if (target := call.get("calledElement"))]
 
 
-def _decisions(files: Mapping[str, bytes]) -> list[tuple[Any, str]]:
+def _decisions(files: Mapping[str, bytes]) -> list[tuple[Decision, str]]:
     found = []
     for name, data in files.items():
         if name.endswith(".dmn"):
@@ -91,7 +94,7 @@ def _decisions(files: Mapping[str, bytes]) -> list[tuple[Any, str]]:
     return found
 
 
-def _facts(roots: Mapping[str, Any], decisions: list[tuple[Any, str]], office: Organisation | None) -> Iterator[FactKnown]:
+def _facts(roots: Mapping[str, Any], decisions: list[tuple[Decision, str]], office: Organisation | None) -> Iterator[FactKnown]:
     """Every name an expression may read, each once, the first place it is declared at."""
     seen: set[str] = set()
     for fact in _declared(roots, decisions, office):
@@ -100,7 +103,7 @@ def _facts(roots: Mapping[str, Any], decisions: list[tuple[Any, str]], office: O
             yield fact
 
 
-def _declared(roots: Mapping[str, Any], decisions: list[tuple[Any, str]], office: Organisation | None) -> Iterator[FactKnown]:
+def _declared(roots: Mapping[str, Any], decisions: list[tuple[Decision, str]], office: Organisation | None) -> Iterator[FactKnown]:
     for file, root in roots.items():
         for owner in root.iter(f"{{{BPMN}}}*"):
             for spec in extensions.form(owner):
@@ -112,10 +115,10 @@ def _declared(roots: Mapping[str, Any], decisions: list[tuple[Any, str]], office
     for name, label, type in _EVERY_CASE:
         yield FactKnown(name, label, type, "engine", "どの案件にもあります")
     derived = office.rules.derived if office is not None else ()
-    for decision, file in decisions:
+    for decision, file in sorted(decisions, key=lambda pair: pair[0].id not in derived):
         place = f"決定表「{decision.name or decision.id}」" + ("（いつも計算されます）" if decision.id in derived else "")
-        for output in decision.outputs:
-            yield FactKnown(output, output, "", "table", place, decision.id, file)
+        for number, output in enumerate(decision.outputs):
+            yield FactKnown(output, output, "", "table", place, decision.id, file, _words_of(decision, number))
     for file, root in roots.items():
         for owner in root.iter(f"{{{BPMN}}}*"):
             properties = extensions.properties(owner)
@@ -127,6 +130,13 @@ def _declared(roots: Mapping[str, Any], decisions: list[tuple[Any, str]], office
             if loop is not None:
                 yield _given(owner.get("id") or "", "loop", owner, file)
                 yield _given(loop.get(f"{{{CAMUNDA}}}elementVariable") or "", "loop", owner, file)
+
+
+def _words_of(decision: Decision, column: int) -> tuple[tuple[str, str], ...]:
+    """The words that an output can be, where its cells write them out."""
+    cells = (results[column] for _, results in decision.spec.rules if column < len(results))
+    words = dict.fromkeys(found[1] for cell in cells if (found := _WORD.fullmatch(cell.strip())))
+    return tuple((word, word) for word in list(words)[:20])
 
 
 def _given(name: str, origin: str, owner: Any, file: str) -> FactKnown:

@@ -22,6 +22,8 @@ from webui.admin_orders import orders
 from webui.admin_people import people
 from webui.admin_posts import posts
 from webui.cases import cases
+from webui.designer import designer, may_design
+from webui.designer_desk import designer_desk
 from webui.diagrams import diagrams
 from webui.handovers import handovers
 from webui.health import health
@@ -111,7 +113,7 @@ def create_app(
     auth.register(app)
     for blueprint in (inbox, tasks, referrals, report, cases, diagrams, notices, receiving, webhooks, stopped, register, help, health):
         app.register_blueprint(blueprint)
-    for blueprint in (links, outside, ledgers):
+    for blueprint in (links, outside, ledgers, designer, designer_desk):
         app.register_blueprint(blueprint)
     for blueprint in (admin, people, posts, orders, absences, handovers):
         app.register_blueprint(blueprint)
@@ -144,6 +146,7 @@ def _words_for_templates() -> dict[str, Any]:
         "outbox_offered": may_see_outbox(),
         "administers": may_administer(),
         "manages": may_manage(),
+        "designs": may_design(),
     }
 
 

@@ -357,7 +357,7 @@ class NobodysRegisters:
     def may_keep(self, viewer: Any) -> bool:
         return False
 
-    may_approve = may_keep
+    may_approve = may_design = may_keep
 
     def handovers(self, viewer: Any, *, everybody: bool = False) -> tuple[Any, ...]:
         return ()
@@ -374,17 +374,18 @@ class NobodysRegisters:
 
 @dataclass
 class FakeEngine:
-    """Answers like the engine of docs/architecture.md §8. `refuse` makes the next act fail; `acts` and `drafts` say what came in."""
+    """Answers like the engine of docs/architecture.md §8. `refuse` makes the next act fail; `acts` and `typed` say what came in."""
 
     refuse: Any = None
     acts: list[tuple[Any, ...]] = field(default_factory=list)
-    drafts: dict[str, Any] = field(default_factory=dict)
+    typed: dict[str, Any] = field(default_factory=dict)
     sessions: dict[str, str] = field(default_factory=dict)
     read: list[Any] = field(default_factory=list)
     empty: bool = False
     organisations: Mapping[str, Any] = field(default_factory=lambda: {"isa": OFFICE})
     personnel: Any = field(default_factory=NobodysRegisters)
     orders: Any = field(default_factory=NobodysRegisters)
+    drafts: Any = field(default_factory=NobodysRegisters)
     laid_before: tuple[Any, ...] = ()
 
     # accounts
@@ -455,7 +456,7 @@ class FakeEngine:
         return face.InboxPage(rows, counts, None if after else "next-cursor", (("isa_incident", "漏えい等事案への対応"),), UNITS)
 
     def _fields(self, fields: tuple[Any, ...], about: str, answers: Any, errors: Any) -> tuple[Any, ...]:
-        values = answers if answers is not None else self.drafts.get(about, {})
+        values = answers if answers is not None else self.typed.get(about, {})
         return tuple(
             replace(item, value=values.get(item.id, item.value), text=str(values.get(item.id, "")), error=(errors or {}).get(item.id, ""))
             for item in fields
@@ -504,7 +505,7 @@ class FakeEngine:
             attachments=FILES,
             papers=(face.PaperOffered("commission_report", "委員会への報告書"),),
             timeline=EVENTS,
-            draft_saved_at=at(0, -1) if f"task:{task_id}" in self.drafts else None,
+            draft_saved_at=at(0, -1) if f"task:{task_id}" in self.typed else None,
             state="done" if closed else "open",
             closed_text="11月20日 17:21 に 出入国管理部長 が完了しました。" if closed else "",
         )
@@ -524,7 +525,7 @@ class FakeEngine:
         if process_id not in dict(self.startable(viewer)):
             raise face.ProcessNotFound(process=process_id)
         fields = self._fields(START_FIELDS, f"start:{process_id}", answers, errors)
-        saved = at(0, -1) if f"start:{process_id}" in self.drafts else None
+        saved = at(0, -1) if f"start:{process_id}" in self.typed else None
         return face.StartForm(
             process_id,
             "漏えい等事案への対応",
@@ -632,9 +633,9 @@ class FakeEngine:
 
     def save_draft(self, viewer: Any, about: str, answers: Any) -> None:
         if answers:
-            self.drafts[about] = answers
+            self.typed[about] = answers
         else:
-            self.drafts.pop(about, None)
+            self.typed.pop(about, None)
 
     def notices(self, viewer: Any, *, unread_only: bool = False, limit: int = 50) -> Any:
         rows = (

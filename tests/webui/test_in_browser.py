@@ -85,7 +85,7 @@ def test_enter_in_a_field_never_decides(page_at: PageAt, site: str, fake: FakeEn
     page.goto(f"{site}/tasks/12")
     page.locator("input[name=count]").press("Enter")
     page.wait_for_selector("text=下書きを保存しました")
-    assert fake.acts == [] and "task:12" in fake.drafts
+    assert fake.acts == [] and "task:12" in fake.typed
 
 
 def test_the_preview_comes_without_leaving_the_page(page_at: PageAt, site: str, fake: FakeEngine) -> None:

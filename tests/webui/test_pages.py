@@ -262,7 +262,7 @@ def test_a_draft_is_kept_offered_and_thrown_away(client: FlaskClient, fake: Fake
     page = client.get("/report/isa_incident").text
     assert "書きかけの続き" in page and "下書きの続きです" in page
     post(client, "/report/isa_incident/draft/discard")
-    assert fake.drafts == {} and "下書きの続きです" not in client.get("/report/isa_incident").text
+    assert fake.typed == {} and "下書きの続きです" not in client.get("/report/isa_incident").text
     assert fake.acts == []
 
 

@@ -83,7 +83,7 @@ def test_every_write_wants_its_token(app: Flask, client: FlaskClient, fake: Fake
         answer = client.post(path, data={"_version": "9", "_case": "7"})
         assert answer.status_code == 400, path
         assert "読み直してください" in answer.text
-    assert fake.acts == [] and fake.drafts == {} and fake.read == []
+    assert fake.acts == [] and fake.typed == {} and fake.read == []
 
 
 def test_another_site_cannot_write_even_with_a_token(client: FlaskClient, fake: FakeEngine, post: Post) -> None:
@@ -97,7 +97,7 @@ def test_reading_changes_nothing(app: Flask, client: FlaskClient, fake: FakeEngi
     for path in writing_rules(app):
         client.get(path)
         client.head(path)
-    assert fake.acts == [] and fake.drafts == {} and fake.read == [] and len(fake.sessions) == 1
+    assert fake.acts == [] and fake.typed == {} and fake.read == [] and len(fake.sessions) == 1
 
 
 def test_unknown_ids_and_wrong_passwords_get_the_same_answer(app: Flask, post: Post) -> None:

@@ -24,3 +24,6 @@ if ! test node_modules/.installed -nt package-lock.json; then
 fi
 echo "Building the front end"
 node node_modules/vite/bin/vite.js build --logLevel warn
+for editor in designer designer-tables; do
+    node node_modules/vite/bin/vite.js build --logLevel warn --mode "$editor"
+done

@@ -1,0 +1,168 @@
+// What can be drawn: palette, context pad and change menu hold what docs/conformance.md says runs; new elements get ids that people can read.
+import ContextPadProvider from 'bpmn-js/lib/features/context-pad/ContextPadProvider';
+import BpmnFactory from 'bpmn-js/lib/features/modeling/BpmnFactory';
+import { is, isAny } from 'bpmn-js/lib/util/ModelUtil';
+import { isEventSubProcess } from 'bpmn-js/lib/util/DiUtil';
+
+const ACTIVITY = 'bpmn:Activity';
+
+// ---------------------------------------------------------------- ids
+
+const STEMS = [
+  ['bpmn:StartEvent', 'start'], ['bpmn:EndEvent', 'end'], ['bpmn:BoundaryEvent', 'event'], ['bpmn:Event', 'event'], ['bpmn:Gateway', 'gateway'],
+  ['bpmn:CallActivity', 'call'], ['bpmn:SubProcess', 'part'], ['bpmn:Activity', 'step'], ['bpmn:SequenceFlow', 'flow'], ['bpmn:Lane', 'lane'],
+  ['bpmn:Participant', 'pool'], ['bpmn:Process', 'process'], ['bpmn:TextAnnotation', 'note'], ['bpmn:Message', 'message'], ['bpmn:Signal', 'signal'],
+  ['bpmn:Error', 'error'], ['bpmn:Escalation', 'escalation'],
+];
+
+class ReadableFactory extends BpmnFactory {
+  _ensureId(element) {
+    const stem = !element.id && STEMS.find(([type]) => is(element, type))?.[1];
+    if (stem) {
+      const taken = this._model.ids;
+      let number = 1;
+      while (taken.assigned(`${stem}_${number}`)) number++;
+      element.id = `${stem}_${number}`;
+    }
+    return super._ensureId(element);
+  }
+}
+
+// ---------------------------------------------------------------- palette
+
+class Palette {
+  constructor(palette, create, elementFactory, spaceTool, lassoTool, handTool, globalConnect, translate) {
+    Object.assign(this, { create, elementFactory, spaceTool, lassoTool, handTool, globalConnect, translate });
+    palette.registerProvider(this);
+  }
+
+  make(group, className, title, type, options = {}) {
+    const start = (event) => this.create.start(event, this.elementFactory.createShape({ type, ...options }));
+    return { group, className, title, action: { dragstart: start, click: start } };
+  }
+
+  getPaletteEntries() {
+    const { create, elementFactory, translate } = this;
+    const tool = (className, title, act) => ({ group: 'tools', className, title: translate(title), action: { click: act } });
+    const framed = (event, options) => {
+      const frame = elementFactory.createShape({ type: 'bpmn:SubProcess', x: 0, y: 0, isExpanded: true, ...options });
+      const start = elementFactory.createShape({
+        type: 'bpmn:StartEvent', x: 40, y: 82, parent: frame,
+        ...(options?.triggeredByEvent ? { eventDefinitionType: 'bpmn:MessageEventDefinition', isInterrupting: false } : {}),
+      });
+      create.start(event, [frame, start], { hints: { autoSelect: [frame] } });
+    };
+    const frame = (className, title, options) => ({
+      group: 'activity', className, title,
+      action: { dragstart: (event) => framed(event, options), click: (event) => framed(event, options) },
+    });
+    const pool = (event) => create.start(event, elementFactory.createParticipantShape());
+    return {
+      'hand-tool': tool('bpmn-icon-hand-tool', 'Activate hand tool', (event) => this.handTool.activateHand(event)),
+      'lasso-tool': tool('bpmn-icon-lasso-tool', 'Activate lasso tool', (event) => this.lassoTool.activateSelection(event)),
+      'space-tool': tool('bpmn-icon-space-tool', 'Activate create/remove space tool', (event) => this.spaceTool.activateSelection(event)),
+      'global-connect-tool': tool('bpmn-icon-connection-multi', 'Activate global connect tool', (event) => this.globalConnect.start(event)),
+      'tool-separator': { group: 'tools', separator: true },
+      'create.start-event': this.make('event', 'bpmn-icon-start-event-none', '開始', 'bpmn:StartEvent'),
+      'create.timer': this.make('event', 'bpmn-icon-intermediate-event-catch-timer', '時間を待つ（処理の縁に置くと期限）', 'bpmn:IntermediateCatchEvent', {
+        eventDefinitionType: 'bpmn:TimerEventDefinition',
+      }),
+      'create.end-event': this.make('event', 'bpmn-icon-end-event-none', '終了', 'bpmn:EndEvent'),
+      'create.user-task': this.make('activity', 'bpmn-icon-user-task', '人の処理', 'bpmn:UserTask'),
+      'create.service-task': this.make('activity', 'bpmn-icon-service-task', '自動処理', 'bpmn:ServiceTask'),
+      'create.call-activity': this.make('activity', 'bpmn-icon-call-activity', '別の図を呼ぶ', 'bpmn:CallActivity'),
+      'create.exclusive-gateway': this.make('gateway', 'bpmn-icon-gateway-xor', 'どれか1つに分ける', 'bpmn:ExclusiveGateway'),
+      'create.parallel-gateway': this.make('gateway', 'bpmn-icon-gateway-parallel', '同時に進める・合わせる', 'bpmn:ParallelGateway'),
+      'create.sub-process': frame('bpmn-icon-subprocess-expanded', 'まとまり（サブプロセス）'),
+      'create.event-sub-process': frame('bpmn-icon-event-subprocess-expanded', 'いつでもできる操作', { triggeredByEvent: true }),
+      'create.participant': {
+        group: 'collaboration', className: 'bpmn-icon-participant', title: '枠（プール）', action: { dragstart: pool, click: pool },
+      },
+      'create.annotation': this.make('artifact', 'bpmn-icon-text-annotation', '注記', 'bpmn:TextAnnotation'),
+    };
+  }
+}
+Palette.$inject = ['palette', 'create', 'elementFactory', 'spaceTool', 'lassoTool', 'handTool', 'globalConnect', 'translate'];
+
+// ---------------------------------------------------------------- context pad
+
+const UNWANTED = ['append.append-task', 'append.gateway', 'append.intermediate-event', 'append.compensation-activity', 'append.end-event'];
+
+class ContextPad extends ContextPadProvider {
+  getContextPadEntries(element) {
+    const entries = super.getContextPadEntries(element);
+    const plain = 'append.append-task' in entries;
+    for (const name of UNWANTED) delete entries[name];
+    if (plain) {
+      const append = (type, className, title, options) => this.appended(type, className, title, options);
+      const added = {
+        'append.user-task': append('bpmn:UserTask', 'bpmn-icon-user-task', '次に人の処理'),
+        'append.exclusive-gateway': append('bpmn:ExclusiveGateway', 'bpmn-icon-gateway-xor', '次にどれか1つに分ける'),
+        'append.parallel-gateway': append('bpmn:ParallelGateway', 'bpmn-icon-gateway-parallel', '次に同時に進める・合わせる'),
+        'append.end-event': append('bpmn:EndEvent', 'bpmn-icon-end-event-none', '次に終了'),
+        'append.timer': append('bpmn:IntermediateCatchEvent', 'bpmn-icon-intermediate-event-catch-timer', '次に時間を待つ', {
+          eventDefinitionType: 'bpmn:TimerEventDefinition',
+        }),
+        'append.call-activity': append('bpmn:CallActivity', 'bpmn-icon-call-activity', '次に別の図を呼ぶ'),
+      };
+      return { ...added, ...entries };
+    }
+    return entries;
+  }
+
+  appended(type, className, title, options = {}) {
+    const shape = () => this._elementFactory.createShape({ type, ...options });
+    const drag = (event, element) => this._create.start(event, shape(), { source: element });
+    return {
+      group: 'model', className, title,
+      action: {
+        dragstart: drag,
+        click: this._autoPlace ? (_, element) => this._autoPlace.append(element, shape()) : drag,
+        hover: (_, element) => (this._appendPreview.create(element, type, options), () => this._appendPreview.cleanUp()),
+      },
+    };
+  }
+}
+
+// ---------------------------------------------------------------- change menu
+
+const REFUSED = /script-task|transaction|ad-hoc|complex-gateway|compensation|cancel|collapsed-pool|data-store|data-object|none-boundary|instantiat|multiple/;
+
+class ChangeMenu {
+  constructor(popupMenu) {
+    popupMenu.registerProvider('bpmn-replace', 500, this);
+  }
+
+  getPopupMenuEntries(element) {
+    return (entries) => {
+      for (const name of Object.keys(entries)) if (REFUSED.test(name) || !runs(name, element)) delete entries[name];
+      return entries;
+    };
+  }
+
+  getPopupMenuHeaderEntries() {
+    return (entries) => {
+      for (const name of ['toggle-loop', 'toggle-participant-multiplicity', 'toggle-is-collection', 'toggle-adhoc', 'toggle-ad-hoc']) delete entries[name];
+      return entries;
+    };
+  }
+}
+ChangeMenu.$inject = ['popupMenu'];
+
+// The start of a procedure waits for nothing but an order, a time or a signal: conditions start event sub-processes only.
+function runs(name, element) {
+  const object = element.businessObject;
+  if (is(object, 'bpmn:StartEvent') && is(object.$parent, 'bpmn:Process')) return !/conditional-start|error-start|escalation-start/.test(name);
+  if (is(object, 'bpmn:StartEvent') && isEventSubProcess(object.$parent)) return !/none-start/.test(name);
+  return true;
+}
+
+export const isActivity = (element) => isAny(element, [ACTIVITY]);
+
+export default {
+  __init__: ['changeMenuLimits'],
+  bpmnFactory: ['type', ReadableFactory],
+  paletteProvider: ['type', Palette],
+  contextPadProvider: ['type', ContextPad],
+  changeMenuLimits: ['type', ChangeMenu],
+};
