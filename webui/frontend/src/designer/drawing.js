@@ -1,5 +1,6 @@
 // The canvas: bpmn-js with what Tadachi runs and nothing else, in Japanese.
 import Modeler from 'bpmn-js/lib/Modeler';
+import NavigatedViewer from 'bpmn-js/lib/NavigatedViewer';
 import camunda from 'camunda-bpmn-moddle/resources/camunda.json';
 import colours from 'bpmn-js-color-picker';
 import minimap from 'diagram-js-minimap';
@@ -9,12 +10,10 @@ import supported from './supported.js';
 // The sizes the diagrams are drawn for, as in ../diagram.js: larger letters would break the labels of flows in two.
 const FONT = '"Noto Sans JP", "Noto Sans CJK JP", "Hiragino Sans", "BIZ UDPGothic", "Yu Gothic UI", Meiryo, sans-serif';
 
-export function createDrawing(container) {
-  return new Modeler({
-    container,
-    moddleExtensions: { camunda },
-    additionalModules: [words, minimap, colours, supported],
-    minimap: { open: false },
-    textRenderer: { defaultStyle: { fontFamily: FONT, fontSize: 12, lineHeight: 1.2 }, externalStyle: { fontFamily: FONT, fontSize: 11 } },
-  });
+// Who only looks gets a canvas on which nothing can be changed.
+export function createDrawing(container, readOnly) {
+  const textRenderer = { defaultStyle: { fontFamily: FONT, fontSize: 12, lineHeight: 1.2 }, externalStyle: { fontFamily: FONT, fontSize: 11 } };
+  const shared = { container, moddleExtensions: { camunda }, textRenderer, minimap: { open: false } };
+  if (readOnly) return new NavigatedViewer({ ...shared, additionalModules: [words, minimap] });
+  return new Modeler({ ...shared, additionalModules: [words, minimap, colours, supported] });
 }

@@ -103,6 +103,19 @@ export class Editor extends EventTarget {
     return true;
   }
 
+  // The whole drawing beside the palette.
+  fit() {
+    if (this.broken) return;
+    const canvas = this.get('canvas');
+    canvas.resized();
+    const { inner, outer } = canvas.viewbox();
+    const left = this.readOnly ? 16 : 124;
+    const [width, height] = [outer.width - left - 16, outer.height - 72];
+    if (!(width > 0 && height > 0 && inner.width)) return;
+    const scale = Math.max(0.2, Math.min(1, width / inner.width, height / inner.height));
+    canvas.viewbox({ x: inner.x - left / scale - Math.max(0, (width / scale - inner.width) / 2), y: inner.y - 28 / scale - Math.max(0, (height / scale - inner.height) / 2), width: outer.width / scale, height: outer.height / scale });
+  }
+
   // The process that is drawn: of the pool, or alone.
   get processObject() {
     const root = this.get('canvas').getRootElement()?.businessObject;

@@ -3,6 +3,7 @@ import './designer.css';
 import { h } from './dom.js';
 import { Editor } from './editor.js';
 import { Findings } from './findings.js';
+import { Outline } from './outline.js';
 import { Panel } from './panel.js';
 import { Replay } from './replay.js';
 import { Saving } from './saving.js';
@@ -10,7 +11,7 @@ import { tools } from './tools.js';
 
 const place = document.getElementById('designer');
 
-function tabs(side) {
+function tabs(side, chosen) {
   const bar = h('div', { class: 'designer-tabs', role: 'tablist', 'aria-label': '図の内容' });
   const made = new Map();
   const choose = (name, focus) => {
@@ -21,6 +22,7 @@ function tabs(side) {
       panel.hidden = !on;
       if (on && focus) tab.focus();
     }
+    chosen(name);
   };
   const add = (name, label) => {
     const tab = h('button', { class: 'designer-tab', type: 'button', role: 'tab', id: `tab-${name}`, 'aria-controls': `panel-${name}`, onclick: () => choose(name) }, label);
@@ -49,16 +51,18 @@ async function start() {
   editor.proofs = place.dataset.proofs;
   window.designer = editor; // for tests and for people who look behind the page
   await editor.load();
-  const { add, choose } = tabs(side);
-  const [properties, findings] = [add('properties', '内容'), add('findings', '指摘')];
+  let structure = null;
+  const { add, choose } = tabs(side, (name) => name === 'outline' && structure?.show());
+  const [properties, outline, findings] = [add('properties', '内容'), add('outline', '構成'), add('findings', '指摘')];
   choose('properties');
   const saving = new Saving(editor, place.querySelector('[data-saved]'));
   tools(editor, saving, bar);
-  new Panel(editor, properties.panel);
+  const panel = new Panel(editor, properties.panel);
   const found = new Findings(editor, saving, findings.panel, findings.tab, new Replay(editor, playing));
+  structure = new Outline(editor, panel, found, outline.panel);
   editor.on('pointed', (one) => one.message || choose('findings'));
   const opened = await editor.open(place.dataset.file);
-  if (opened) editor.get('canvas').zoom('fit-viewport', 'auto');
+  if (opened) editor.fit();
   await found.look();
   place.dataset.ready = 'yes';
 }

@@ -1,13 +1,79 @@
+// The properties panel: what the selected element is, in words; each part of it in a module of its own.
 import { h } from './dom.js';
+import { keepingFocus } from './fields.js';
+import { Model, is, nameOf } from './model.js';
+import { generalPane, laneAndNotePane, processPane } from './panel-general.js';
+import { actionPane, duePane, momentsPane, morePane, peoplePane } from './panel-people.js';
+import { eventPane } from './panel-events.js';
+import { callPane, repeatPane, rulePane, servicePane } from './panel-work.js';
+import { flowPane, waysPane } from './panel-flows.js';
+import { formPane } from './form-fields.js';
+import { timerPane } from './timers.js';
+import { kindWords } from './kinds.js';
+import { kindOf } from './model.js';
+
+class Together {
+  preExecute({ act }) {
+    act();
+  }
+}
+
 export class Panel {
   constructor(editor, place) {
     this.editor = editor;
     this.place = place;
-    editor.on('selected', () => this.show());
-    editor.on('opened', () => this.show());
+    this.model = new Model(editor);
+    editor.model = this.model;
+    if (!editor.readOnly) editor.get('commandStack').registerHandler('designer.together', Together);
+    for (const type of ['selected', 'opened', 'vocabulary']) editor.on(type, () => this.show());
+    editor.on('redrawn', () => this.show());
   }
+
   show() {
-    const element = this.editor.selected;
-    this.place.replaceChildren(h('p', {}, element ? element.businessObject.name ?? element.id : '要素を選んでください。'));
+    if (this.waiting) return;
+    this.waiting = true;
+    queueMicrotask(() => {
+      this.waiting = false;
+      keepingFocus(this.place, () => this.place.replaceChildren(this.drawn()));
+    });
+  }
+
+  drawn() {
+    const { editor } = this;
+    if (editor.broken) return h('p', { class: 'alert alert-error' }, `この図は描けません：${editor.broken.message}`);
+    const many = editor.get('selection').get();
+    if (many.length > 1) return h('p', {}, `${many.length}個の要素を選んでいます。`);
+    const element = editor.selected ?? null;
+    const inside = h('fieldset', { class: 'pane', disabled: editor.readOnly }, this.parts(element));
+    return inside;
+  }
+
+  parts(element) {
+    const { editor, model } = this;
+    if (!element || is(element, 'bpmn:Participant') || is(element, 'bpmn:Process') || is(element, 'bpmn:Collaboration'))
+      return [h('h2', { class: 'pane-title' }, '手続'), processPane(editor, model, element)];
+    const title = h('h2', { class: 'pane-title' }, nameOf(element), ' ', h('span', { class: 'badge' }, kindWords(element)));
+    if (is(element, 'bpmn:SequenceFlow')) return [title, flowPane(editor, model, element)];
+    if (is(element, 'bpmn:Lane') || is(element, 'bpmn:TextAnnotation') || is(element, 'bpmn:Group')) return [title, laneAndNotePane(editor, model, element)];
+    const personal = is(element, 'bpmn:UserTask') || is(element, 'bpmn:ManualTask');
+    const event = is(element, 'bpmn:Event');
+    const asks = personal || (is(element, 'bpmn:StartEvent') && ['none', 'message'].includes(kindOf(element))) || (event && kindOf(element) === 'message' && is(element, 'bpmn:CatchEvent'));
+    return [
+      title,
+      generalPane(editor, model, element),
+      personal && peoplePane(editor, model, element),
+      event && eventPane(editor, model, element),
+      event && kindOf(element) === 'timer' && timerPane(editor, model, element),
+      event && asks && actionPane(editor, model, element),
+      duePane(editor, model, element),
+      asks && formPane(editor, model, element, { button: model.property(element, 'button') }),
+      servicePane(editor, model, element),
+      rulePane(editor, model, element),
+      callPane(editor, model, element),
+      repeatPane(editor, model, element),
+      personal && momentsPane(editor, model, element),
+      waysPane(editor, model, element),
+      morePane(editor, model, element),
+    ];
   }
 }

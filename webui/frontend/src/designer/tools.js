@@ -7,7 +7,7 @@ export function tools(editor, saving, bar) {
     bar.append(made);
     return made;
   };
-  const choose = h('select', { class: 'select designer-files', 'aria-label': '開く図', onchange: () => editor.open(choose.value).then(() => editor.broken || editor.get('canvas').zoom('fit-viewport', 'auto')) });
+  const choose = h('select', { class: 'select designer-files', 'aria-label': '開く図', onchange: () => editor.open(choose.value).then(() => editor.fit()) });
   const list = () => choose.replaceChildren(...editor.diagrams.map((name) => h('option', { value: name, selected: name === editor.file }, name)));
   editor.on('opened', list);
   editor.on('files', list);
@@ -23,7 +23,7 @@ export function tools(editor, saving, bar) {
   const canvas = () => editor.get('canvas');
   button('＋', () => canvas().zoom(canvas().zoom() * 1.2), 'zoom-in', { 'aria-label': '拡大', title: '拡大' });
   button('−', () => canvas().zoom(canvas().zoom() / 1.2), 'zoom-out', { 'aria-label': '縮小', title: '縮小' });
-  button('全体', () => canvas().zoom('fit-viewport', 'auto'), 'fit');
+  button('全体', () => editor.fit(), 'fit');
   button('探す', () => editor.get('searchPad')?.toggle(), 'search');
   button('縮図', () => editor.get('minimap')?.toggle(), 'minimap');
   const out = h('div', { class: 'menu-list' });

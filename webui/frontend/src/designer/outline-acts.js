@@ -1,0 +1,201 @@
+// What the outline does to the drawing: steps added, moved, taken away, flows led elsewhere; each one command that can be undone, with its layout.
+import { selfAndAllChildren } from 'diagram-js/lib/util/Elements';
+import { getMid } from 'diagram-js/lib/layout/LayoutUtil';
+import { is, objectOf } from './model.js';
+import { waysOf } from './panel-flows.js';
+
+export const KINDS = [
+  ['user', '人の処理', 'bpmn:UserTask'],
+  ['exclusive', 'どれか1つに分ける', 'bpmn:ExclusiveGateway'],
+  ['parallel', '同時に進める・合わせる', 'bpmn:ParallelGateway'],
+  ['end', '終了', 'bpmn:EndEvent'],
+  ['timer', '時間を待つ', 'bpmn:IntermediateCatchEvent', { eventDefinitionType: 'bpmn:TimerEventDefinition' }],
+  ['condition', '条件を待つ', 'bpmn:IntermediateCatchEvent', { eventDefinitionType: 'bpmn:ConditionalEventDefinition' }],
+  ['service', '自動処理', 'bpmn:ServiceTask'],
+  ['send', '知らせる', 'bpmn:SendTask'],
+  ['rule', '決定表', 'bpmn:BusinessRuleTask'],
+  ['call', '別の図を呼ぶ', 'bpmn:CallActivity'],
+  ['inclusive', '当てはまるものすべてに分ける', 'bpmn:InclusiveGateway'],
+];
+export const BOUNDARIES = [
+  ['due', '時間がたったとき（続ける）', { eventDefinitionType: 'bpmn:TimerEventDefinition', cancelActivity: false }],
+  ['due-stop', '時間がたったとき（やめる）', { eventDefinitionType: 'bpmn:TimerEventDefinition' }],
+  ['act', '操作があったとき（続ける）', { eventDefinitionType: 'bpmn:MessageEventDefinition', cancelActivity: false }],
+  ['act-stop', '操作があったとき（やめる）', { eventDefinitionType: 'bpmn:MessageEventDefinition' }],
+  ['condition', '条件が成り立ったとき（やめる）', { eventDefinitionType: 'bpmn:ConditionalEventDefinition' }],
+  ['error', 'エラーになったとき', { eventDefinitionType: 'bpmn:ErrorEventDefinition' }],
+];
+const GAP = 60;
+
+export class Acts {
+  constructor(editor) {
+    this.editor = editor;
+  }
+
+  get(name) {
+    return this.editor.get(name);
+  }
+
+  together(act) {
+    let made = null;
+    this.editor.model.together(() => (made = act()));
+    return made;
+  }
+
+  shape(type, options) {
+    return this.get('elementFactory').createShape({ type, ...options });
+  }
+
+  // Everything right of a line moves by so much; frames that it crosses grow.
+  makeSpace(start, width) {
+    const space = this.get('spaceTool');
+    const root = this.get('canvas').getRootElement();
+    const all = selfAndAllChildren(root, true).filter((one) => one !== root);
+    const { movingShapes, resizingShapes } = space.calculateAdjustments([root, ...all], 'x', width, start);
+    space.makeSpace(movingShapes, resizingShapes, { x: width, y: 0 }, 'e', start);
+  }
+
+  addAfter(element, kind) {
+    const [, , type, options] = KINDS.find(([name]) => name === kind);
+    return this.together(() => {
+      const ways = waysOf(element);
+      const shape = this.shape(type, options);
+      if (ways.length !== 1 || is(element, 'bpmn:EndEvent')) return this.get('autoPlace').append(element, shape);
+      return this.insert(ways[0], shape);
+    });
+  }
+
+  // Put a new shape into a flow; an end takes the flow over, what came after is left to be connected.
+  insert(flow, shape) {
+    const modeling = this.get('modeling');
+    const { source, target } = flow;
+    const right = source.x + source.width;
+    const forward = target.x >= right;
+    if (forward) this.makeSpace(right + 5, Math.max(0, shape.width + 2 * GAP - (target.x - right)));
+    const y = forward ? getMid(source).y : (getMid(source).y + getMid(target).y) / 2;
+    const position = forward ? { x: right + GAP + shape.width / 2, y } : { x: Math.max(right, target.x + target.width) + GAP + shape.width / 2, y };
+    const made = modeling.createShape(shape, position, source.parent);
+    modeling.reconnectEnd(flow, made, getMid(made));
+    if (!is(made, 'bpmn:EndEvent')) modeling.layoutConnection(modeling.connect(made, target, { type: 'bpmn:SequenceFlow' }));
+    modeling.layoutConnection(flow);
+    return made;
+  }
+
+  addBoundary(host, kind) {
+    const [, , options] = BOUNDARIES.find(([name]) => name === kind);
+    return this.together(() => {
+      const taken = host.attachers?.length ?? 0;
+      const position = { x: host.x + host.width - 20 - taken * 44, y: host.y + host.height };
+      return this.get('modeling').createShape(this.shape('bpmn:BoundaryEvent', options), position, host, { attach: true });
+    });
+  }
+
+  addAnyTime() {
+    return this.together(() => {
+      const root = this.pool();
+      const modeling = this.get('modeling');
+      const inside = (root.children ?? []).filter((one) => !one.waypoints && !is(one, 'bpmn:Lane'));
+      const x = Math.max(root.x ?? 0, ...inside.map((one) => one.x + one.width)) + GAP + 150;
+      const y = (root.y ?? 80) + 110;
+      const frame = modeling.createShape(this.shape('bpmn:SubProcess', { triggeredByEvent: true, isExpanded: true, width: 300, height: 140 }), { x, y }, root);
+      const start = modeling.createShape(this.shape('bpmn:StartEvent', { eventDefinitionType: 'bpmn:MessageEventDefinition', isInterrupting: false }), { x: frame.x + 60, y: frame.y + 70 }, frame);
+      this.get('autoPlace').append(start, this.shape('bpmn:EndEvent'));
+      return start;
+    });
+  }
+
+  addStart() {
+    return this.together(() => {
+      const root = this.pool();
+      return this.get('modeling').createShape(this.shape('bpmn:StartEvent'), { x: (root.x ?? 100) + 100, y: (root.y ?? 80) + (root.height ?? 200) / 2 }, root);
+    });
+  }
+
+  pool() {
+    const root = this.get('canvas').getRootElement();
+    return root.children?.find((one) => is(one, 'bpmn:Participant')) ?? root;
+  }
+
+  remove(elements) {
+    this.get('modeling').removeElements(elements);
+  }
+
+  canMove(element, step) {
+    const [before, after] = [this.before(element), this.after(element)];
+    if (!before || !after || is(element, 'bpmn:Gateway')) return false;
+    const other = step < 0 ? before.source : after.target;
+    return Boolean(this.before(other) && this.after(other)) && !is(other, 'bpmn:Gateway') && objectOf(other).$parent === objectOf(element).$parent;
+  }
+
+  before(element) {
+    const flows = (element.incoming ?? []).filter((one) => is(one, 'bpmn:SequenceFlow'));
+    return flows.length === 1 ? flows[0] : null;
+  }
+
+  after(element) {
+    const flows = waysOf(element);
+    return flows.length === 1 ? flows[0] : null;
+  }
+
+  // Exchange a step with the one before or after it: a -> b -> c -> d becomes a -> c -> b -> d.
+  move(element, step) {
+    const [first, second] = step < 0 ? [this.before(element).source, element] : [element, this.after(element).target];
+    const [into, between, out] = [this.before(first), this.after(first), this.after(second)];
+    this.together(() => {
+      const modeling = this.get('modeling');
+      const [a, b] = [getMid(first), getMid(second)];
+      const inward = into.source;
+      const onward = out.target;
+      modeling.reconnect(between, second, first, [getMid(second), getMid(first)]);
+      modeling.reconnect(into, inward, second, [getMid(inward), getMid(second)]);
+      modeling.reconnect(out, first, onward, [getMid(first), getMid(onward)]);
+      modeling.moveElements([first], { x: b.x - a.x, y: sameLane(first, second) ? b.y - a.y : 0 }, first.parent, { autoResize: false });
+      modeling.moveElements([second], { x: a.x - b.x, y: sameLane(first, second) ? a.y - b.y : 0 }, second.parent, { autoResize: false });
+      for (const flow of [into, between, out]) modeling.layoutConnection(flow);
+    });
+  }
+
+  connect(source, target) {
+    return this.together(() => this.get('modeling').connect(source, target, { type: 'bpmn:SequenceFlow' }));
+  }
+
+  lead(flow, target) {
+    this.together(() => {
+      const modeling = this.get('modeling');
+      modeling.reconnectEnd(flow, target, getMid(target));
+      modeling.layoutConnection(flow);
+    });
+  }
+
+  // Where a flow or a new one may lead: anything in the same scope that something can arrive at.
+  targets(source) {
+    return this.get('elementRegistry').filter(
+      (one) => one !== source && one.type !== 'label' && is(one, 'bpmn:FlowNode') && !is(one, 'bpmn:StartEvent') && !is(one, 'bpmn:BoundaryEvent') && !objectOf(one).triggeredByEvent && objectOf(one).$parent === objectOf(source).$parent,
+    );
+  }
+
+  lanes() {
+    return this.get('elementRegistry').filter((one) => is(one, 'bpmn:Lane') && !(one.children ?? []).some((child) => is(child, 'bpmn:Lane')));
+  }
+
+  laneOf(element) {
+    const [x, y] = [element.x + element.width / 2, element.y + element.height / 2];
+    return this.lanes().find((lane) => x >= lane.x && x <= lane.x + lane.width && y >= lane.y && y <= lane.y + lane.height) ?? null;
+  }
+
+  toLane(element, lane) {
+    const delta = Math.round(getMid(lane).y - getMid(element).y);
+    this.together(() => this.get('modeling').moveElements([element], { x: 0, y: delta }, element.parent));
+  }
+
+  addLane() {
+    const lanes = this.lanes();
+    const beside = lanes.at(-1) ?? this.pool();
+    if (!is(beside, 'bpmn:Lane') && !is(beside, 'bpmn:Participant')) return null;
+    return this.get('modeling').addLane(beside, 'bottom');
+  }
+}
+
+function sameLane(one, other) {
+  return Math.abs(getMid(one).y - getMid(other).y) < 60;
+}
