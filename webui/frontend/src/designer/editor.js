@@ -3,6 +3,8 @@
 import { createDrawing } from './drawing.js';
 import { preserve } from './keep.js';
 import { get } from './api.js';
+import { tidy } from './tidy.js';
+import { drawUndrawn } from './undrawn.js';
 
 export class Editor extends EventTarget {
   constructor(place, stage) {
@@ -52,10 +54,12 @@ export class Editor extends EventTarget {
     if (this.file) await this.keep();
     this.opening = true;
     try {
-      const { warnings } = await this.drawing.importXML(this.files[name]);
+      const text = this.files[name];
+      const whole = await this.whole(text);
+      const { warnings } = await this.drawing.importXML(whole ?? text);
       this.warnings = warnings;
-      this.original = this.files[name];
-      this.before = (await this.drawing.saveXML({ format: true })).xml;
+      this.original = text;
+      if (!whole) this.before = (await this.drawing.saveXML({ format: true })).xml;
       this.file = name;
       this.broken = null;
     } catch (error) {
@@ -66,7 +70,20 @@ export class Editor extends EventTarget {
       this.opening = false;
     }
     this.tell('opened');
+    if (!this.broken && this.completed) tidy(this);
     return !this.broken;
+  }
+
+  // The file with shapes for what is drawn nowhere; null when all of it is.
+  async whole(text) {
+    this.completed = 0;
+    const moddle = this.get('moddle');
+    const { rootElement } = await moddle.fromXML(text);
+    const before = (await moddle.toXML(rootElement, { format: true, preamble: true })).xml;
+    this.completed = this.readOnly ? 0 : drawUndrawn(moddle, rootElement);
+    if (!this.completed) return null;
+    this.before = before;
+    return (await moddle.toXML(rootElement, { format: true, preamble: true })).xml;
   }
 
   // The open file as it would be written now: what was not touched stays as it was.
@@ -113,7 +130,7 @@ export class Editor extends EventTarget {
     const [width, height] = [outer.width - left - 16, outer.height - 72];
     if (!(width > 0 && height > 0 && inner.width)) return;
     const scale = Math.max(0.2, Math.min(1, width / inner.width, height / inner.height));
-    canvas.viewbox({ x: inner.x - left / scale - Math.max(0, (width / scale - inner.width) / 2), y: inner.y - 28 / scale - Math.max(0, (height / scale - inner.height) / 2), width: outer.width / scale, height: outer.height / scale });
+    canvas.viewbox({ x: inner.x - left / scale - Math.max(0, (width / scale - inner.width) / 2), y: inner.y - 28 / scale - Math.min(60 / scale, Math.max(0, (height / scale - inner.height) / 2)), width: outer.width / scale, height: outer.height / scale });
   }
 
   // The process that is drawn: of the pool, or alone.

@@ -69,7 +69,14 @@ export class Findings {
   }
 
   all() {
-    return [...this.found, ...(this.proof?.findings ?? [])];
+    const { warnings, completed, file } = this.editor;
+    const told = (message) => ({ rule: '', severity: 'warning', message, element: '', file, page: false });
+    return [
+      ...this.found,
+      ...(this.proof?.findings ?? []),
+      ...(warnings?.length ? [told(`この図には、読み取れない参照が${warnings.length}件あります。`)] : []),
+      ...(completed ? [told(`形のなかった${completed}個の要素に、形を付けました。`)] : []),
+    ];
   }
 
   show() {

@@ -1,8 +1,8 @@
 // What the outline does to the drawing: steps added, moved, taken away, flows led elsewhere; each one command that can be undone, with its layout.
-import { selfAndAllChildren } from 'diagram-js/lib/util/Elements';
 import { getMid } from 'diagram-js/lib/layout/LayoutUtil';
 import { is, objectOf } from './model.js';
 import { waysOf } from './panel-flows.js';
+import { makeSpace } from './supported.js';
 
 export const KINDS = [
   ['user', '人の処理', 'bpmn:UserTask'],
@@ -46,15 +46,6 @@ export class Acts {
     return this.get('elementFactory').createShape({ type, ...options });
   }
 
-  // Everything right of a line moves by so much; frames that it crosses grow.
-  makeSpace(start, width) {
-    const space = this.get('spaceTool');
-    const root = this.get('canvas').getRootElement();
-    const all = selfAndAllChildren(root, true).filter((one) => one !== root);
-    const { movingShapes, resizingShapes } = space.calculateAdjustments([root, ...all], 'x', width, start);
-    space.makeSpace(movingShapes, resizingShapes, { x: width, y: 0 }, 'e', start);
-  }
-
   addAfter(element, kind) {
     const [, , type, options] = KINDS.find(([name]) => name === kind);
     return this.together(() => {
@@ -71,7 +62,7 @@ export class Acts {
     const { source, target } = flow;
     const right = source.x + source.width;
     const forward = target.x >= right;
-    if (forward) this.makeSpace(right + 5, Math.max(0, shape.width + 2 * GAP - (target.x - right)));
+    if (forward && shape.width + 2 * GAP > target.x - right) makeSpace(this.get('canvas'), this.get('spaceTool'), right + 1, shape.width + 2 * GAP - (target.x - right));
     const y = forward ? getMid(source).y : (getMid(source).y + getMid(target).y) / 2;
     const position = forward ? { x: right + GAP + shape.width / 2, y } : { x: Math.max(right, target.x + target.width) + GAP + shape.width / 2, y };
     const made = modeling.createShape(shape, position, source.parent);

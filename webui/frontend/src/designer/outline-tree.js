@@ -1,5 +1,5 @@
 // The diagram as a list in the order of its flows: what follows a step stands below it, what may happen instead is indented. Pure reading.
-import { is, kindOf, objectOf } from './model.js';
+import { is, objectOf } from './model.js';
 import { waysOf } from './panel-flows.js';
 
 const NODE = 'bpmn:FlowNode';
@@ -89,4 +89,4 @@ function scope(nodes, within, depth) {
 const LOOSE = '開始からつながっていないもの';
 const ANY_TIME = 'いつでもできる操作';
 
-export { kindOf };
+

@@ -1,16 +1,16 @@
 // The properties panel: what the selected element is, in words; each part of it in a module of its own.
 import { h } from './dom.js';
 import { keepingFocus } from './fields.js';
-import { Model, is, nameOf } from './model.js';
+import { Model, is, kindOf, nameOf } from './model.js';
 import { generalPane, laneAndNotePane, processPane } from './panel-general.js';
 import { actionPane, duePane, momentsPane, morePane, peoplePane } from './panel-people.js';
 import { eventPane } from './panel-events.js';
 import { callPane, repeatPane, rulePane, servicePane } from './panel-work.js';
 import { flowPane, waysPane } from './panel-flows.js';
 import { formPane } from './form-fields.js';
+import { Place } from './tidy.js';
 import { timerPane } from './timers.js';
 import { kindWords } from './kinds.js';
-import { kindOf } from './model.js';
 
 class Together {
   preExecute({ act }) {
@@ -24,7 +24,8 @@ export class Panel {
     this.place = place;
     this.model = new Model(editor);
     editor.model = this.model;
-    if (!editor.readOnly) editor.get('commandStack').registerHandler('designer.together', Together);
+    if (!editor.readOnly)
+      for (const [name, handler] of [['designer.together', Together], ['designer.place', Place]]) editor.get('commandStack').registerHandler(name, handler);
     for (const type of ['selected', 'opened', 'vocabulary']) editor.on(type, () => this.show());
     editor.on('redrawn', () => this.show());
   }

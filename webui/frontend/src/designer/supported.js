@@ -1,10 +1,10 @@
 // What can be drawn: palette, context pad and change menu hold what docs/conformance.md says runs; new elements get ids that people can read.
 import ContextPadProvider from 'bpmn-js/lib/features/context-pad/ContextPadProvider';
 import BpmnFactory from 'bpmn-js/lib/features/modeling/BpmnFactory';
-import { is, isAny } from 'bpmn-js/lib/util/ModelUtil';
+import CommandInterceptor from 'diagram-js/lib/command/CommandInterceptor';
+import { selfAndAllChildren } from 'diagram-js/lib/util/Elements';
+import { is } from 'bpmn-js/lib/util/ModelUtil';
 import { isEventSubProcess } from 'bpmn-js/lib/util/DiUtil';
-
-const ACTIVITY = 'bpmn:Activity';
 
 // ---------------------------------------------------------------- ids
 
@@ -157,12 +157,40 @@ function runs(name, element) {
   return true;
 }
 
-export const isActivity = (element) => isAny(element, [ACTIVITY]);
+// ---------------------------------------------------------------- room
+
+const GAP = 50;
+
+// Something dropped on a flow that is too short for it pushes what comes after to the right, instead of lying over it.
+class Room extends CommandInterceptor {
+  constructor(eventBus, bpmnRules, canvas, injector) {
+    super(eventBus);
+    this.preExecute('shape.create', 1500, (context) => {
+      const { parent: flow, shape } = context;
+      if (!flow?.waypoints || !bpmnRules.canInsert(shape, flow)) return;
+      const start = flow.source.x + flow.source.width;
+      if (flow.target.x < start) return;
+      const missing = shape.width + 2 * GAP - (flow.target.x - start);
+      if (missing > 0) makeSpace(canvas, injector.get('spaceTool'), start + 1, missing);
+      context.position = { x: start + GAP + shape.width / 2, y: flow.source.y + flow.source.height / 2 };
+    }, true);
+  }
+}
+Room.$inject = ['eventBus', 'bpmnRules', 'canvas', 'injector'];
+
+// Everything right of a line moves by so much; frames that it crosses grow.
+export function makeSpace(canvas, spaceTool, start, width) {
+  const root = canvas.getRootElement();
+  const all = selfAndAllChildren(root, true).filter((one) => one !== root);
+  const { movingShapes, resizingShapes } = spaceTool.calculateAdjustments([root, ...all], 'x', width, start);
+  spaceTool.makeSpace(movingShapes, resizingShapes, { x: width, y: 0 }, 'e', start);
+}
 
 export default {
-  __init__: ['changeMenuLimits'],
+  __init__: ['changeMenuLimits', 'roomForInserted'],
   bpmnFactory: ['type', ReadableFactory],
   paletteProvider: ['type', Palette],
   contextPadProvider: ['type', ContextPad],
   changeMenuLimits: ['type', ChangeMenu],
+  roomForInserted: ['type', Room],
 };

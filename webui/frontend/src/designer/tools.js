@@ -1,5 +1,6 @@
 // The bar above the canvas: files, undo, zoom, search, and taking the drawing out as BPMN, SVG, PNG or on paper.
-import { h, icon } from './dom.js';
+import { announce, h, icon } from './dom.js';
+import { tidy } from './tidy.js';
 
 export function tools(editor, saving, bar) {
   const button = (label, act, name, more = {}) => {
@@ -19,6 +20,10 @@ export function tools(editor, saving, bar) {
     const refresh = () => ((undo.disabled = !stack().canUndo()), (redo.disabled = !stack().canRedo()));
     for (const type of ['changed', 'opened']) editor.on(type, refresh);
     refresh();
+    button('整列', () => {
+      announce(tidy(editor) ? '図を整列しました。' : 'この図は整列できません。');
+      editor.fit();
+    }, 'tidy', { title: '段と文字が重ならないように並べ直します' });
   }
   const canvas = () => editor.get('canvas');
   button('＋', () => canvas().zoom(canvas().zoom() * 1.2), 'zoom-in', { 'aria-label': '拡大', title: '拡大' });
