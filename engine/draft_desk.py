@@ -245,15 +245,15 @@ class DraftDesk:
     def rename(self, viewer: Viewer, draft_id: int, title: str, note: str) -> None:
         """Change what the draft is called and what its note says; raises DraftRefused, DraftClosed."""
         self.require_designer(viewer)
-        try:
-            noted = clean_text(note, MAX_NOTE, lines=True) or ""
-        except ValueError as wrong:
-            raise DraftRefused(why=f"メモ{wrong}") from None
-        titled = _title(title)
-        if not titled:
-            raise DraftRefused(why="下書きの名前を入力してください。")
         with self._engine.writing() as connection:
             self._open(connection, viewer, draft_id)
+            try:
+                noted = clean_text(note, MAX_NOTE, lines=True) or ""
+            except ValueError as wrong:
+                raise DraftRefused(why=f"メモ{wrong}") from None
+            titled = _title(title)
+            if not titled:
+                raise DraftRefused(why="下書きの名前を入力してください。")
             connection.execute(diagram_draft.update().where(diagram_draft.c.id == draft_id).values(title=titled, note=noted))
 
     def hold(self, viewer: Viewer, draft_id: int, *, take: bool = False) -> DraftPage:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -66,10 +67,21 @@ def _compiles(text: str, known: Collection[str]) -> Wrong | None:
         found = re.match(r"\w+", text[position:])
         if known and found and found[0] in _names(text) - set(known) - LOCALS:
             return position, f"「{found[0]}」という項目はありません{near(found[0], known)}。"
+        if position == 0 and text.strip() and _breaks_off(text):
+            position = len(text.rstrip())
         return position, str(error.ids["why"])
     except OverflowError:  # a whole number of hundreds of digits
         return 0, "数が大きすぎます。"
     return None
+
+
+def _breaks_off(text: str) -> bool:
+    """Whether an expression is only not finished yet: Python's parser then names its beginning."""
+    try:
+        ast.parse(f"{text.strip()} x", mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
 
 
 def _names(text: str) -> frozenset[str]:

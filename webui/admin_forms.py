@@ -148,7 +148,10 @@ def seats_by_unit() -> list[tuple[str, list[tuple[str, str]]]]:
 def file_sent(name: str) -> tuple[str, bytes]:
     """Name and bytes of an uploaded file; both empty when none was chosen."""
     sent = request.files.get(name)
-    return (safe_name(sent.filename), sent.read()) if sent is not None and sent.filename else ("", b"")
+    if sent is None or not sent.filename:
+        return "", b""
+    with sent.stream:  # a large one lies in a temporary file
+        return safe_name(sent.filename), sent.read()
 
 
 def known_person(person_id: str) -> str:

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 BPMN = "{http://www.omg.org/spec/BPMN/20100524/MODEL}"
 CAMUNDA = "{http://camunda.org/schema/1.0/bpmn}"
+DEEPEST = 20  # what is nested deeper is drawn by no one
 KINDS: Mapping[str, str] = {
     "startEvent": "開始", "endEvent": "終了", "userTask": "人の処理", "manualTask": "手作業", "serviceTask": "自動処理", "sendTask": "知らせる",
     "receiveTask": "受け取る", "businessRuleTask": "決定表", "task": "区切り", "callActivity": "別の図を呼ぶ", "subProcess": "まとまり",
@@ -64,7 +65,7 @@ def _scope(container: ElementTree.Element, depth: int) -> Iterator[Line]:
             out = leaving.get(name, [])
             ways = tuple((flow.get("name", ""), _name(nodes.get(flow.get("targetRef", "")))) for flow in out)
             yield Line(min(level, 8), KINDS[_tag(node)], _name(node), node.get(f"{CAMUNDA}candidateGroups", ""), ways)
-            if _tag(node) == "subProcess":
+            if _tag(node) == "subProcess" and depth < DEEPEST:
                 yield from _scope(node, level + 1)
             deeper = level + (1 if len(out) > 1 else 0)
             todo += [(flow.get("targetRef", ""), deeper) for flow in reversed(out)]
