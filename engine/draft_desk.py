@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from engine import draft_files, draft_help, draft_locks, history, parsing, people
+from engine import draft_calls, draft_files, draft_help, draft_locks, history, parsing, people
 from engine.clock import civil_day
 from engine.draft_files import Files
 from engine.draft_views import DraftPage, DraftShown, Examined, ProcedureShown, Vocabulary
-from engine.errors import DefinitionRefused, DraftClosed, DraftHeld, DraftMoved, DraftNotFound, DraftRefused, NotAllowed, ProcessNotFound
+from engine.errors import DraftClosed, DraftHeld, DraftMoved, DraftNotFound, DraftRefused, NotAllowed, ProcessNotFound
 from engine.examiner import Examiner
 from engine.forms import clean_text, japanese_instant
 from engine.model import Row, definition, diagram_draft
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from engine.service import Engine
 
 MOST_SHOWN = 300
-MAX_TITLE, MAX_NOTE = 200, 2_000
+MAX_NOTE = 2_000
 #: A diagram may be drawn by several in turn; who has been silent for so long can be relieved.
 SILENT = timedelta(minutes=2)
 STATES: Mapping[str, str] = {"editing": "編集中", "review": "確認中", "approved": "承認済み", "discarded": "破棄済み"}
@@ -137,7 +137,7 @@ class DraftDesk:
         """
         self.require_designer(viewer)
         office = self._office(viewer)
-        titled = _title(title)
+        titled = draft_files.title(title)
         with self._engine.writing() as connection:
             if process_id is not None:
                 base = self._engine.definitions.in_force(connection, viewer.organisation, process_id, viewer.at)
@@ -146,7 +146,7 @@ class DraftDesk:
             if not titled:
                 raise DraftRefused(why="手続の名前を入力してください。")
             known = {one for one, _ in self._engine.definitions.names_in_force(connection, office.id, viewer.at)}
-            tables = _tables(office)
+            tables = draft_files.tables(office)
             file, made = draft_files.free_process(office.id, name or "procedure", known)
             files = {file: draft_files.empty_diagram(made, titled), **tables}
             return self._keep(connection, viewer, made, titled, files, None)
@@ -162,7 +162,7 @@ class DraftDesk:
         stem = name.rpartition("/")[2].rpartition(".")[0] or "imported"
         kind, processes = parsing.kind_of(data)
         text = data.decode("utf-8").removeprefix("\ufeff")
-        titled = _title(title) or _title(processes[0][1] if processes else stem)
+        titled = draft_files.title(title) or draft_files.title(processes[0][1] if processes else stem)
         if kind == "dmn":
             file, made = draft_files.free_process(office.id, stem, ())
             files = {
@@ -174,7 +174,7 @@ class DraftDesk:
             if not found:
                 raise DraftRefused(why="プロセスがないか、プロセスのIDが使えないものです。")
             made = found[0]
-            files = {draft_files.file_name(office.id, stem): text, **_tables(office)}
+            files = {draft_files.file_name(office.id, stem): text, **draft_files.tables(office)}
         with self._engine.writing() as connection:
             return self._keep(connection, viewer, made, titled or stem, files, None)
 
@@ -184,7 +184,7 @@ class DraftDesk:
         with self._engine.writing() as connection:
             row = self._row(connection, viewer, draft_id)
             kept = draft_files.read(json.loads(row["files"]) if files is None else files)
-            titled = _title(title) or f"{row['title'][: MAX_TITLE - 6]}（写し）"
+            titled = draft_files.title(title) or f"{row['title'][: draft_files.MAX_TITLE - 6]}（写し）"
             return self._keep(connection, viewer, row["process_id"], titled, kept, row["base_definition"])
 
     def _keep(
@@ -251,7 +251,7 @@ class DraftDesk:
                 noted = clean_text(note, MAX_NOTE, lines=True) or ""
             except ValueError as wrong:
                 raise DraftRefused(why=f"メモ{wrong}") from None
-            titled = _title(title)
+            titled = draft_files.title(title)
             if not titled:
                 raise DraftRefused(why="下書きの名前を入力してください。")
             connection.execute(diagram_draft.update().where(diagram_draft.c.id == draft_id).values(title=titled, note=noted))
@@ -309,47 +309,21 @@ class DraftDesk:
         found, missing = self._examiner(main, files, office)
         if not missing:
             return found
-        more = {file: text for file, text in self._callable_files(viewer, missing).items() if file not in files}
+        more = {file: text for file, text in draft_calls.needed(self._callable(viewer), missing).items() if file not in files}
         again, _ = self._examiner(main, {**files, **more}, office, whole=True)  # a call that still leads nowhere is a finding
         return Examined(again.findings, again.facts, again.processes, again.decisions, more, found.seconds + again.seconds)
 
-    def _callable(self, viewer: Viewer) -> dict[str, tuple[str, str, str]]:
-        """process id -> (name, file, text) of every diagram that may be called: of the versions in force, else of the folders."""
-        office = self._office(viewer)
-        found: dict[str, tuple[str, str, str]] = {}
+    def _callable(self, viewer: Viewer) -> draft_calls.Callable:
         with self._engine.reading() as connection:
             versions = self._engine.definitions.all_in_force(connection, viewer.organisation, viewer.at)
-        sources = {file: data for one in versions for file, data in one.files.items() if file.endswith(".bpmn")}
-        for place in (office.folder, self._engine.settings.bpmn / "common"):
-            for path in sorted(place.glob("*.bpmn")):
-                sources.setdefault(f"{place.name}/{path.name}", path.read_bytes())
-        for file, data in sources.items():
-            try:
-                for process_id, name in parsing.process_ids(data):
-                    found.setdefault(process_id, (name, file, data.decode()))
-            except (DefinitionRefused, UnicodeDecodeError):
-                continue  # a broken file of the folder is told by `tadachi check`
-        return found
-
-    def _callable_files(self, viewer: Viewer, wanted: Iterable[str]) -> Files:
-        """The files of these processes and of all they call."""
-        known = self._callable(viewer)
-        files: Files = {}
-        todo = list(wanted)
-        while todo:
-            process = todo.pop()
-            if process in known and known[process][1] not in files:
-                _, file, text = known[process]
-                files[file] = text
-                todo += parsing.called_processes(text.encode())
-        return files
+        return draft_calls.callable_diagrams(versions, (self._office(viewer).folder, self._engine.settings.bpmn / draft_calls.COMMON))
 
     def vocabulary(self, viewer: Viewer, draft_id: int) -> Vocabulary:
         """What a diagram of this office may name, for the editor's selects. Facts come with `inspect`."""
         self.require_designer(viewer)
         with self._engine.reading() as connection:
             self._row(connection, viewer, draft_id)
-        callable = ((process, name) for process, (name, _, _) in sorted(self._callable(viewer).items()))
+        callable = ((process, one.name) for process, one in sorted(self._callable(viewer).items()))
         return vocabulary(self._office(viewer), civil_day(viewer.at), callable)
 
     # ---------------------------------------------------------------- help while typing
@@ -371,18 +345,6 @@ def _drafts() -> sa.Select[Any]:
     return sa.select(diagram_draft, definition.c.version.label("base_version")).select_from(
         diagram_draft.outerjoin(definition, definition.c.id == diagram_draft.c.base_definition)
     )
-
-
-def _title(text: str) -> str:
-    try:
-        return clean_text(text, MAX_TITLE, lines=False) or ""
-    except ValueError as wrong:
-        raise DraftRefused(why=f"名前{wrong}") from None
-
-
-def _tables(office: Organisation) -> Files:
-    """The office's own decision tables, which every bundle has."""
-    return {f"{office.folder.name}/{path.name}": path.read_text("utf-8") for path in sorted(office.folder.glob("*.dmn"))}
 
 
 __all__ = ["SILENT", "STATES", "DraftDesk", "ProcessNotFound"]

@@ -1,4 +1,4 @@
-"""A draft's files as plain data: what may be kept as one, an empty diagram to begin with, and which file is whose. Pure."""
+"""A draft's files as plain data: what may be kept as one, what a new one begins with, and which file is whose."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from itertools import chain, count
 from xml.sax.saxutils import quoteattr
 
 from engine.errors import DraftRefused
+from engine.forms import clean_text
 from engine.limits import DEFAULT
 from engine.model import storable
+from engine.organisation import Organisation
 
 #: A bundle beyond this could not be looked at within two seconds.
 MOST_FILES, MOST_BYTES = 60, 4 * 1024 * 1024
+MAX_TITLE = 200
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,59}/[A-Za-z0-9][\w.-]{0,99}\.(?:bpmn|dmn)", re.ASCII)
 _PROCESS = re.compile(r"[A-Za-z_][\w.-]{0,99}", re.ASCII)
 
@@ -43,6 +46,19 @@ def read(files: object) -> Files:
     if total > MOST_BYTES:
         raise DraftRefused(why=f"ファイルの合計が上限を超えています（{MOST_BYTES // 1024 // 1024}MBまで）。")
     return {name: storable(text) for name, text in sorted(files.items())}
+
+
+def title(text: str) -> str:
+    """What a draft is called; "" when nothing was said. Raises DraftRefused."""
+    try:
+        return clean_text(text, MAX_TITLE, lines=False) or ""
+    except ValueError as wrong:
+        raise DraftRefused(why=f"名前{wrong}") from None
+
+
+def tables(office: Organisation) -> Files:
+    """The office's own decision tables, which every bundle has."""
+    return {f"{office.folder.name}/{path.name}": path.read_text("utf-8") for path in sorted(office.folder.glob("*.dmn"))}
 
 
 def is_process_id(text: str) -> bool:

@@ -57,17 +57,18 @@ export function check(key, label, checked, act, { help } = {}) {
   return h('div', { class: 'pane-field', dataset: { key } }, h('label', { class: 'choice pane-choice' }, control, h('span', {}, label)), help && h('p', { class: 'pane-help' }, help));
 }
 
-// A list one adds to and takes from: chosen values with what they say, and a select for one more.
-export function several(key, label, values, options, act, { help, add = '選んで足す', words = () => '' } = {}) {
+// A choice that does something: a select and a button, since arrow keys change a select before anything was decided.
+export function pick(key, label, options, act, { help, verb = '足す', empty = '選んでください' } = {}) {
+  const id = unique('p');
+  const control = h('select', { class: 'select pane-input', id, dataset: { control: key } }, h('option', { value: '' }, empty), options.map(([one, words]) => h('option', { value: one }, words)));
+  const go = h('button', { class: 'button button-secondary button-small pane-go', type: 'button', dataset: { control: `${key}-go` }, 'aria-label': `${label}：${verb}`, onclick: () => (control.value ? act(control.value) : control.focus()) }, verb);
+  return h('div', { class: 'pane-field', dataset: { key } }, h('label', { class: 'pane-label', for: id }, label), help && h('p', { class: 'pane-help' }, help), h('div', { class: 'pane-pick' }, control, go));
+}
+
+// A list one adds to and takes from: chosen values with what they say, and a choice for one more.
+export function several(key, label, values, options, act, { help, words = () => '' } = {}) {
   const labels = new Map(options);
   const rest = options.filter(([one]) => !values.includes(one));
-  const id = unique('p');
-  const control = h(
-    'select',
-    { class: 'select pane-input', id, dataset: { control: key }, onchange: () => control.value && act([...values, control.value]) },
-    h('option', { value: '' }, add),
-    rest.map(([one, name]) => h('option', { value: one }, name)),
-  );
   const chosen = values.map((value, place) =>
     h(
       'li',
@@ -76,7 +77,9 @@ export function several(key, label, values, options, act, { help, add = '選ん�
       h('button', { class: 'pane-remove', type: 'button', dataset: { control: `${key}-${value}` }, 'aria-label': `${labels.get(value) ?? value}を外す`, onclick: () => act(values.filter((_, at) => at !== place)) }, '外す'),
     ),
   );
-  return h('div', { class: 'pane-field', dataset: { key } }, h('label', { class: 'pane-label', for: id }, label), help && h('p', { class: 'pane-help' }, help), chosen.length > 0 && h('ul', { class: 'pane-chosen' }, chosen), control);
+  const made = pick(key, label, rest, (value) => act([...values, value]), { help });
+  if (chosen.length) made.insertBefore(h('ul', { class: 'pane-chosen' }, chosen), made.lastChild);
+  return made;
 }
 
 export const button = (label, act, key, more = {}) =>

@@ -1,6 +1,6 @@
 // The form of a step: fields added, ordered, described; and the form as people will see it, drawn by the server's own templates.
 import { announce, debounce, h } from './dom.js';
-import { area, button, check, group, select, text } from './fields.js';
+import { area, button, check, group, pick, select, text } from './fields.js';
 import { expression, knownFacts } from './expression.js';
 import { post } from './api.js';
 import { enhanceForms } from '../forms.js';
@@ -24,17 +24,17 @@ export function formPane(editor, model, element, { title = '入力項目', butto
     opened.add(made.id);
     put([...fields, made], '入力項目を足しました。');
   };
-  const chooser = select('form-add', '項目を足す', '', types, (type) => type && add(type), { empty: '種類を選んで足す' });
+  const chooser = pick('form-add', '項目を足す', types, add, { empty: '種類を選ぶ' });
   // A field that exists already is asked again here: the same fact, its label and type taken over.
   const known = knownFacts(editor).filter((one) => one.origin === 'form' && !fields.some((field) => field.id === one.name));
   const again = known.length
-    ? select('form-again', 'ほかの画面の項目を、ここでも尋ねる', '', known.map((one) => [one.name, `${one.label}（${one.name}、${one.place}）`]), (name) => {
+    ? pick('form-again', 'ほかの画面の項目を、ここでも尋ねる', known.map((one) => [one.name, `${one.label}（${one.name}、${one.place}）`]), (name) => {
         const one = known.find((fact) => fact.name === name);
         if (!one) return;
         const made = model.make('camunda:FormField', { id: one.name, label: one.label, type: one.type });
         if (one.choices.length) made.values = one.choices.map(([id, words]) => model.make('camunda:Value', { id, name: words }, made));
         put([...fields, made], `「${one.label}」を足しました。`);
-      }, { empty: '選んで足す' })
+      })
     : null;
   return group(
     'form',

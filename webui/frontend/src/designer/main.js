@@ -3,11 +3,15 @@ import './designer.css';
 import { h } from './dom.js';
 import { Editor } from './editor.js';
 import { Findings } from './findings.js';
+import { preserve } from './keep.js';
+import { layout } from './layout.js';
 import { Outline } from './outline.js';
 import { Panel } from './panel.js';
 import { Replay } from './replay.js';
 import { Saving } from './saving.js';
+import { parse, say } from './sentences.js';
 import { tools } from './tools.js';
+import { missed } from './words.js';
 
 const place = document.getElementById('designer');
 
@@ -49,7 +53,7 @@ async function start() {
   place.querySelector('[data-editor]').replaceChildren(bar, h('div', { class: 'designer-main' }, h('div', { class: 'designer-canvas' }, stage, playing), side));
   const editor = new Editor(place, stage);
   editor.proofs = place.dataset.proofs;
-  window.designer = editor; // for tests and for people who look behind the page
+  window.designer = Object.assign(editor, { pure: { layout, parse, preserve, say }, missed }); // for tests and for people who look behind the page
   await editor.load();
   let structure = null;
   const { add, choose } = tabs(side, (name) => name === 'outline' && structure?.show());

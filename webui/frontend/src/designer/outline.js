@@ -1,6 +1,6 @@
 // The outline: the diagram as a list that is read and changed without the canvas, by mouse, keyboard or screen reader.
 import { announce, h, unique } from './dom.js';
-import { keepingFocus, select } from './fields.js';
+import { keepingFocus, pick } from './fields.js';
 import { is, nameOf, objectOf, oneLine } from './model.js';
 import { kindWords } from './kinds.js';
 import { outline } from './outline-tree.js';
@@ -112,10 +112,10 @@ export class Outline {
     return h(
       'div',
       { class: 'outline-actions' },
-      !ends && !objectOf(element).triggeredByEvent && select(`add-${element.id}`, waysOf(element).length > 1 || (decides(element) && is(element, 'bpmn:Gateway')) ? '分かれを足す' : '次に足す', '', KINDS.map(([id, label]) => [id, label]), (kind) => this.made(acts.addAfter(element, kind), `${KINDS.find(([id]) => id === kind)[1]}を足しました。`), { empty: '選んで足す' }),
-      !ends && target.length > 0 && select(`connect-${element.id}`, waysOf(element).length ? 'ほかの要素へもつなぐ' : 'ほかの要素へつなぐ', '', target, (id) => (acts.connect(element, this.editor.element(id)), this.stay(element.id, 'つなぎました。')), { empty: '選んでつなぐ' }),
-      activity && select(`boundary-${element.id}`, '途中で起きることを足す', '', BOUNDARIES.map(([id, label]) => [id, label]), (kind) => this.made(acts.addBoundary(element, kind), '途中で起きることを足しました。'), { empty: '選んで足す' }),
-      acts.lanes().length > 1 && !is(element, 'bpmn:BoundaryEvent') && select(`lane-${element.id}`, '図の段', lane?.id ?? '', acts.lanes().map((one) => [one.id, nameOf(one)]), (id) => (acts.toLane(element, this.editor.element(id)), this.stay(element.id, '段を移しました。'))),
+      !ends && !objectOf(element).triggeredByEvent && pick(`add-${element.id}`, waysOf(element).length > 1 || (decides(element) && is(element, 'bpmn:Gateway')) ? '分かれを足す' : '次に足す', KINDS.map(([id, label]) => [id, label]), (kind) => this.made(acts.addAfter(element, kind), `${KINDS.find(([id]) => id === kind)[1]}を足しました。`)),
+      !ends && target.length > 0 && pick(`connect-${element.id}`, waysOf(element).length ? 'ほかの要素へもつなぐ' : 'ほかの要素へつなぐ', target, (id) => (acts.connect(element, this.editor.element(id)), this.stay(element.id, 'つなぎました。')), { verb: 'つなぐ' }),
+      activity && pick(`boundary-${element.id}`, '途中で起きることを足す', BOUNDARIES.map(([id, label]) => [id, label]), (kind) => this.made(acts.addBoundary(element, kind), '途中で起きることを足しました。')),
+      acts.lanes().length > 1 && !is(element, 'bpmn:BoundaryEvent') && pick(`lane-${element.id}`, `図の段（いまは${lane ? nameOf(lane) : 'なし'}）`, acts.lanes().filter((one) => one !== lane).map((one) => [one.id, nameOf(one)]), (id) => (acts.toLane(element, this.editor.element(id)), this.stay(element.id, '段を移しました。')), { verb: '移す' }),
       h(
         'div',
         { class: 'button-row pane-row' },
@@ -131,8 +131,8 @@ export class Outline {
     return h(
       'div',
       { class: 'outline-actions' },
-      select(`insert-${flow.id}`, 'この途中に足す', '', KINDS.map(([id, label]) => [id, label]), (kind) => this.inserted(flow, kind), { empty: '選んで足す' }),
-      select(`lead-${flow.id}`, '行き先', flow.target.id, target, (id) => (this.acts.lead(flow, this.editor.element(id)), this.stay(flow.id, '行き先を変えました。'))),
+      pick(`insert-${flow.id}`, 'この途中に足す', KINDS.map(([id, label]) => [id, label]), (kind) => this.inserted(flow, kind)),
+      pick(`lead-${flow.id}`, `行き先（いまは${nameOf(flow.target)}）`, target.filter(([id]) => id !== flow.target.id), (id) => (this.acts.lead(flow, this.editor.element(id)), this.stay(flow.id, '行き先を変えました。')), { verb: '変える' }),
       h('div', { class: 'button-row pane-row' }, this.button('この流れを消す', `remove-${flow.id}`, () => this.remove(flow))),
     );
   }

@@ -80,7 +80,7 @@ export function duePane(editor, model, element) {
   return group(
     'due',
     '根拠と期限',
-    several('clause', '根拠の条項', chosen, [...names], (values) => model.setList(element, 'clause', values), { words: plain, add: '条項を足す' }),
+    several('clause', '根拠の条項', chosen, [...names], (values) => model.setList(element, 'clause', values), { words: plain }),
     known.includes('records') &&
       chosen.length > 0 &&
       select('records-way', 'この処理が残す記録', records === 'none' ? 'none' : records ? 'some' : '', [['none', '残さない（準備・承認・評価）'], ['some', '一部の条項の記録']], (value) =>

@@ -41,7 +41,8 @@ export class Replay {
     this.unmark();
     const canvas = this.editor.get('canvas');
     const mine = (list) => list.filter(([name]) => name === this.editor.file).map(([, id]) => id).filter((id) => this.editor.element(id));
-    this.marks = [...mine(shown.passed).map((id) => [id, 'is-passed']), ...mine(shown.rests).map((id) => [id, 'is-resting'])];
+    const before = this.steps.slice(0, at + 1).flatMap((one) => [...(one.shown?.passed ?? []), ...(one === step ? [] : (one.shown?.rests ?? []))]);
+    this.marks = [...new Set(mine(before))].map((id) => [id, 'is-passed']).concat(mine(shown.rests).map((id) => [id, 'is-resting']));
     for (const [id, mark] of this.marks) canvas.addMarker(id, mark);
     const overlays = this.editor.get('overlays');
     for (const id of mine(shown.rests)) overlays.add(id, 'replay', { position: { top: -10, right: 10 }, html: h('span', { class: 'replay-token' }, 'ここ') });
