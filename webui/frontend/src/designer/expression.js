@@ -133,7 +133,7 @@ export function expression(editor, key, label, value, act, { kind = 'condition',
     if (!list.hidden && (event.key === 'ArrowDown' || event.key === 'ArrowUp')) point(at + (event.key === 'ArrowDown' ? 1 : -1)), event.preventDefault();
     else if (!list.hidden && at >= 0 && (event.key === 'Enter' || event.key === 'Tab')) take(at), event.preventDefault();
     else if (event.key === 'Escape' && !list.hidden) close(), event.preventDefault(), event.stopPropagation();
-    else if (event.key === 'Enter') event.preventDefault(), input.dispatchEvent(new Event('change'));
+    else if (event.key === 'Enter') event.preventDefault(), input.dispatchEvent(new Event('change')); // one line
     else if (event.key === ' ' && event.ctrlKey) offer(), event.preventDefault();
   });
   input.addEventListener('input', (event) => {

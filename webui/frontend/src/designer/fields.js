@@ -17,16 +17,23 @@ function field(key, label, help, control, wrong) {
   );
 }
 
+const pending = new Set();
+
+// Takes what was typed and is not taken yet. The canvas asks for it as soon as the pointer comes there: a change in the middle of a drag
+// would end the drag, and one between press and release would draw what is pressed anew under the pointer.
+export const settle = () => [...pending].forEach((take) => take());
+
 // Japanese is typed through an input method: nothing is taken before a word is settled.
 export function commits(control, act, delay = DELAY) {
   let [last, waiting] = [control.value, null];
   const take = () => {
     clearTimeout(waiting);
+    pending.delete(take);
     if (control.value === last) return;
     last = control.value;
     act(control.value);
   };
-  const later = () => (clearTimeout(waiting), (waiting = setTimeout(take, delay)));
+  const later = () => (clearTimeout(waiting), pending.add(take), (waiting = setTimeout(take, delay)));
   control.addEventListener('input', (event) => event.isComposing || later());
   control.addEventListener('compositionend', later);
   control.addEventListener('change', take);
@@ -57,11 +64,19 @@ export function check(key, label, checked, act, { help } = {}) {
   return h('div', { class: 'pane-field', dataset: { key } }, h('label', { class: 'choice pane-choice' }, control, h('span', {}, label)), help && h('p', { class: 'pane-help' }, help));
 }
 
+const chosen = new Map();
+
 // A choice that does something: a select and a button, since arrow keys change a select before anything was decided.
 export function pick(key, label, options, act, { help, verb = '足す', empty = '選んでください' } = {}) {
   const id = unique('p');
-  const control = h('select', { class: 'select pane-input', id, dataset: { control: key } }, h('option', { value: '' }, empty), options.map(([one, words]) => h('option', { value: one }, words)));
-  const go = h('button', { class: 'button button-secondary button-small pane-go', type: 'button', dataset: { control: `${key}-go` }, 'aria-label': `${label}：${verb}`, onclick: () => (control.value ? act(control.value) : control.focus()) }, verb);
+  const before = chosen.get(key); // what is chosen and not done yet outlives the panel's being drawn anew
+  const control = h('select', { class: 'select pane-input', id, dataset: { control: key }, onchange: () => chosen.set(key, control.value) }, h('option', { value: '' }, empty), options.map(([one, words]) => h('option', { value: one, selected: one === before }, words)));
+  const done = () => {
+    if (!control.value) return control.focus();
+    chosen.delete(key);
+    return act(control.value);
+  };
+  const go = h('button', { class: 'button button-secondary button-small pane-go', type: 'button', dataset: { control: `${key}-go` }, 'aria-label': `${label}：${verb}`, onclick: done }, verb);
   return h('div', { class: 'pane-field', dataset: { key } }, h('label', { class: 'pane-label', for: id }, label), help && h('p', { class: 'pane-help' }, help), h('div', { class: 'pane-pick' }, control, go));
 }
 
@@ -69,7 +84,7 @@ export function pick(key, label, options, act, { help, verb = '足す', empty = 
 export function several(key, label, values, options, act, { help, words = () => '' } = {}) {
   const labels = new Map(options);
   const rest = options.filter(([one]) => !values.includes(one));
-  const chosen = values.map((value, place) =>
+  const listed = values.map((value, place) =>
     h(
       'li',
       {},
@@ -78,7 +93,7 @@ export function several(key, label, values, options, act, { help, words = () => 
     ),
   );
   const made = pick(key, label, rest, (value) => act([...values, value]), { help });
-  if (chosen.length) made.insertBefore(h('ul', { class: 'pane-chosen' }, chosen), made.lastChild);
+  if (listed.length) made.insertBefore(h('ul', { class: 'pane-chosen' }, listed), made.lastChild);
   return made;
 }
 

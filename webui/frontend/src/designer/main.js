@@ -2,6 +2,7 @@
 import './designer.css';
 import { h } from './dom.js';
 import { Editor } from './editor.js';
+import { settle } from './fields.js';
 import { Findings } from './findings.js';
 import { preserve } from './keep.js';
 import { layout } from './layout.js';
@@ -51,6 +52,7 @@ async function start() {
   const bar = h('div', { class: 'designer-bar', role: 'toolbar', 'aria-label': '図の道具' });
   const playing = h('div', { class: 'replay', role: 'region', 'aria-label': '動きの再生' });
   place.querySelector('[data-editor]').replaceChildren(bar, h('div', { class: 'designer-main' }, h('div', { class: 'designer-canvas' }, stage, playing), side));
+  for (const type of ['pointermove', 'pointerdown']) stage.addEventListener(type, settle, true);
   const editor = new Editor(place, stage);
   editor.proofs = place.dataset.proofs;
   window.designer = Object.assign(editor, { pure: { layout, parse, preserve, say }, missed }); // for tests and for people who look behind the page
@@ -67,7 +69,7 @@ async function start() {
   editor.on('pointed', (one) => one.message || choose('findings'));
   const opened = await editor.open(place.dataset.file);
   if (opened) editor.fit();
-  await found.look();
+  found.look();
   place.dataset.ready = 'yes';
 }
 

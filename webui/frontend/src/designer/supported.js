@@ -3,6 +3,7 @@ import ContextPadProvider from 'bpmn-js/lib/features/context-pad/ContextPadProvi
 import BpmnFactory from 'bpmn-js/lib/features/modeling/BpmnFactory';
 import CommandInterceptor from 'diagram-js/lib/command/CommandInterceptor';
 import { selfAndAllChildren } from 'diagram-js/lib/util/Elements';
+import { getLabel } from 'bpmn-js/lib/util/LabelUtil';
 import { is } from 'bpmn-js/lib/util/ModelUtil';
 import { isEventSubProcess } from 'bpmn-js/lib/util/DiUtil';
 
@@ -186,11 +187,23 @@ export function makeSpace(canvas, spaceTool, start, width) {
   spaceTool.makeSpace(movingShapes, resizingShapes, { x: width, y: 0 }, 'e', start);
 }
 
+// A name that was looked at and left as it was is no change to be undone.
+class SameName {
+  constructor(labelEditingProvider) {
+    const update = labelEditingProvider.update;
+    labelEditingProvider.update = function (element, text, ...more) {
+      if (text !== (getLabel(element) ?? '')) update.call(this, element, text, ...more);
+    };
+  }
+}
+SameName.$inject = ['labelEditingProvider'];
+
 export default {
-  __init__: ['changeMenuLimits', 'roomForInserted'],
+  __init__: ['changeMenuLimits', 'roomForInserted', 'sameName'],
   bpmnFactory: ['type', ReadableFactory],
   paletteProvider: ['type', Palette],
   contextPadProvider: ['type', ContextPad],
   changeMenuLimits: ['type', ChangeMenu],
   roomForInserted: ['type', Room],
+  sameName: ['type', SameName],
 };
