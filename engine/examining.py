@@ -114,7 +114,7 @@ def _declared(roots: Mapping[str, Any], decisions: list[tuple[Decision, str]], o
                 )
     for name, label, type in _EVERY_CASE:
         yield FactKnown(name, label, type, "engine", "どの案件にもあります")
-    derived = office.rules.derived if office is not None else ()
+    derived = {row.decision for row in office.rules.derived} if office is not None else set()
     for decision, file in sorted(decisions, key=lambda pair: pair[0].id not in derived):
         place = f"決定表「{decision.name or decision.id}」" + ("（いつも計算されます）" if decision.id in derived else "")
         for number, output in enumerate(decision.outputs):
@@ -124,7 +124,7 @@ def _declared(roots: Mapping[str, Any], decisions: list[tuple[Decision, str]], o
             properties = extensions.properties(owner)
             for part in listed(properties.get("sets")):
                 yield _given(part.partition("=")[0].strip(), "sets", owner, file)
-            for name in given_by_topic(extensions.camunda(owner, "topic"), properties):
+            for name, _ in given_by_topic(extensions.camunda(owner, "topic"), properties):
                 yield _given(name, "service", owner, file)
             loop = owner.find("bpmn:multiInstanceLoopCharacteristics", NAMESPACES)
             if loop is not None:

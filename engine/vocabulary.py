@@ -22,6 +22,35 @@ SERVICES: Mapping[str, tuple[str, tuple[tuple[str, str, str], ...]]] = {
     "notify": ("知らせる（通知）", (("to", "知らせる相手", "seats"), ("template", "文面", "template"))),
     "number": ("番号を付ける", (("numbering", "採番", "numbering"), ("fact", "番号を入れる項目", "fact"))),
     "ledger": ("台帳に記入する", (("ledger", "台帳", "ledger"), ("state", "状態", "state"))),
+    "start_case": (
+        "別の手続の案件を始める",
+        (
+            ("process", "始める手続", "process"),
+            ("link", "関連の呼び名", "text"),
+            ("passes", "渡す項目", "sets"),
+            ("also", "関連付ける案件の項目", "fact"),
+        ),
+    ),
+    "find_orphan_grants": (
+        "終わったのに残る権限を探す",
+        (
+            ("ledger", "台帳", "ledger"),
+            ("state", "付与中とみる状態", "states"),
+            ("until", "期限の列", "text"),
+            ("grace", "猶予（P7Dなど）", "text"),
+            ("except", "除く状態", "state"),
+            ("summary", "要約の列", "text"),
+        ),
+    ),
+    "mark_entries": (
+        "台帳の記入の状態を変える",
+        (
+            ("ledger", "台帳", "ledger"),
+            ("state", "状態", "state"),
+            ("entries", "対象を挙げた項目", "fact"),
+            ("values", "列に入れる値", "sets"),
+        ),
+    ),
     "export_accounts": ("アカウントの一覧を作る", ()),
     "revoke_accounts": ("アカウントを失効させる", ()),
 }

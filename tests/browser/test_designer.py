@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.browser.driver import sign_in
-from tests.browser.test_pages import AXE
-from tests.conftest import missing
-from tests.designing import ONE, PASSWORD, TWO, Studio, make_studio, served
+from tests.browser.designer_page import (
+    PageAt,
+    aside,
+    clean,
+    control,
+    designing,
+    findings,
+    import_diagram,
+    middle_of,
+    new_procedure,
+    pad,
+    ready,
+    shape,
+)
+from tests.designing import TWO, Studio, make_studio, served
 from tests.engine.drawing import diagram, end, exclusive, flows, start
-from tests.support import ROOT, field, said, step
-
-PageAt = Callable[..., Page]
+from tests.support import field, said, step
 
 
 @pytest.fixture
@@ -24,83 +33,6 @@ def studio(tmp_path: Path) -> Iterator[Studio]:
     """The small office served to a browser."""
     with served(make_studio(tmp_path)) as made:
         yield made
-
-
-def designing(studio: Studio, page_at: PageAt, path: str = "/designer", person: str = ONE, **options: Any) -> Page:
-    """A page of the designer, signed in."""
-    page = page_at(1280, studio.address + "/login", **options)
-    sign_in(page, person, PASSWORD)
-    page.goto(studio.address + path)
-    return page
-
-
-def ready(page: Page) -> Page:
-    """The editor, once it is there."""
-    expect(page.locator("#designer")).to_have_attribute("data-ready", "yes", timeout=60_000)
-    return page
-
-
-def new_procedure(studio: Studio, page_at: PageAt, title: str = "備品の貸出し", name: str = "lending") -> Page:
-    """An empty diagram, begun through the page."""
-    page = designing(studio, page_at)
-    page.get_by_label("手続の名前").fill(title)
-    page.get_by_label("図の名前（英字）").fill(name)
-    page.get_by_role("button", name="空の図から始める").click()
-    return ready(page)
-
-
-def shape(page: Page, id: str) -> Locator:
-    """The drawing of an element."""
-    return page.locator(f'.djs-shape[data-element-id="{id}"]').first
-
-
-def pad(page: Page, action: str) -> Locator:
-    """A button of the context pad."""
-    return page.locator(f'.djs-context-pad [data-action="{action}"]')
-
-
-def control(page: Page, name: str) -> Locator:
-    """An input of the panel that is open."""
-    return page.locator(f'.designer-panel:not([hidden]) [data-control="{name}"]')
-
-
-def findings(page: Page) -> Locator:
-    """The state of the findings."""
-    page.get_by_role("tab", name=re.compile("指摘")).click()
-    return page.locator(".finding-state")
-
-
-def clean(page: Page) -> None:
-    """No finding is left."""
-    expect(findings(page)).to_have_text("直すところはありません。", timeout=60_000)
-
-
-def aside(page: Page) -> None:
-    """Click where nothing is drawn, until nothing is selected: what was typed into a name is taken. (The click that ends a drag is trapped.)"""
-    for _ in range(10):
-        page.locator(".designer-stage").click(position={"x": 600, "y": 8})
-        if page.evaluate("designer.get('selection').get().length === 0 && !designer.get('directEditing').isActive()"):
-            return
-    raise AssertionError("something stays selected")
-
-
-def middle_of(page: Page, flow: str) -> tuple[float, float]:
-    """The middle of a flow's first line, on the screen."""
-    script = """(id) => {
-      const flow = designer.element(id), canvas = designer.get('canvas'), box = canvas.viewbox(), frame = canvas.getContainer().getBoundingClientRect();
-      const [a, b] = flow.waypoints;
-      return [frame.left + ((a.x + b.x) / 2 - box.x) * box.scale, frame.top + ((a.y + b.y) / 2 - box.y) * box.scale];
-    }"""
-    x, y = page.evaluate(script, flow)
-    return x, y
-
-
-def import_diagram(studio: Studio, page_at: PageAt, text: str, name: str = "lending.bpmn") -> Page:
-    """A diagram of another tool, taken in through the page."""
-    page = designing(studio, page_at)
-    page.locator("input[type=file]").set_input_files({"name": name, "mimeType": "application/xml", "buffer": text.encode()})
-    page.get_by_role("button", name="取り込む").click()
-    return ready(page)
 
 
 # ---------------------------------------------------------------- mouse
@@ -452,221 +384,3 @@ def test_what_was_not_touched_stays_byte_for_byte(studio: Studio, page_at: PageA
     assert before is not None and before[0] in saved
     drawing = saved.index("<bpmndi:BPMNDiagram")
     assert saved[:drawing].count("\n") <= text.count("\n") + 2, "nothing was written anew but what was changed"
-
-
-# ---------------------------------------------------------------- shipped diagrams
-
-
-@pytest.fixture(scope="module")
-def agency(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    """The agency's own diagrams."""
-    with served(make_studio(tmp_path_factory.mktemp("agency"), isa=True)) as made:
-        yield made
-
-
-def test_every_shipped_diagram_opens_and_is_saved_as_it_was(agency: Studio, page_at: PageAt) -> None:
-    """出荷の図は、すべて警告なく開き、触らなければ1バイトも変わらない。整列しても元に戻せる。"""
-    seen = set()
-    for procedure in agency.engine.drafts.procedures(agency.viewer()):
-        made = agency.engine.drafts.begin(agency.viewer(), procedure.process_id)
-        page = designing(agency, page_at, f"/designer/{made}")
-        ready(page)
-        clean(page)
-        for file in page.evaluate("designer.diagrams"):
-            if file in seen:
-                continue
-            seen.add(file)
-            page.locator(".designer-files").select_option(file)
-            page.wait_for_function("(file) => designer.file === file && !designer.opening", arg=file)
-            assert page.evaluate("[designer.broken, designer.warnings.length, designer.completed]") == [None, 0, 0], file
-            assert page.evaluate("designer.written().then((text) => text === designer.original)"), file
-            page.locator("[data-tool=tidy]").click()
-            assert page.evaluate(OVERLAPS) == [], file
-            page.locator("[data-tool=undo]").click()
-            assert page.evaluate("designer.written().then((text) => text === designer.original)"), file
-        page.context.close()
-    shipped = {f"{path.parent.name}/{path.name}" for path in (ROOT / "bpmn").glob("*/*.bpmn") if path.parent.name in ("isa", "common")}
-    assert shipped - seen == set()
-
-
-#: After 整列: pairs of shapes, or of labels, that lie over each other, and shapes outside their lane.
-OVERLAPS = """(() => {
-  const all = designer.get('elementRegistry').getAll();
-  const shapes = all.filter((one) => !one.waypoints && one.type !== 'label' && !/Participant|Lane|Collaboration|Process|SubProcess|Boundary|Group/.test(one.type));
-  const labels = all.filter((one) => one.type === 'label' && one.width);
-  const over = (a, b) => a.x < b.x + b.width - 1 && b.x < a.x + a.width - 1 && a.y < b.y + b.height - 1 && b.y < a.y + a.height - 1;
-  const found = [];
-  for (const list of [shapes, labels]) list.forEach((one, at) => list.slice(at + 1).forEach((other) => over(one, other) && found.push([one.id, other.id])));
-  for (const lane of all.filter((one) => one.type === 'bpmn:Lane'))
-    for (const node of lane.businessObject.flowNodeRef ?? []) {
-      const shape = designer.element(node.id);
-      if (shape && (shape.y < lane.y || shape.y + shape.height > lane.y + lane.height)) found.push([lane.id, node.id]);
-    }
-  return found;
-})()"""
-
-
-def test_every_shipped_table_opens_and_is_saved_as_it_was(agency: Studio, page_at: PageAt) -> None:
-    """出荷の決定表も、すべて開き、触らなければ変わらない。セルを変えると保存される。"""
-    made = agency.engine.drafts.begin(agency.viewer(), "isa_incident")
-    files = agency.engine.drafts.show(agency.viewer(), made).files
-    for file in (name for name in files if name.endswith(".dmn")):
-        page = designing(agency, page_at, f"/designer/{made}/tables/{file}")
-        expect(page.locator("#designer-tables")).to_have_attribute("data-ready", "yes", timeout=60_000)
-        assert page.evaluate("designer.written().then((text) => text === designer.original)"), file
-        expect(page.locator(".tables-findings")).to_contain_text("直すところはありません。")
-        for place in range(page.locator(".designer-files option").count()):
-            page.locator(".designer-files").select_option(index=place)
-            page.wait_for_timeout(50)
-            assert english(page, "#designer-tables") == []
-        page.locator(".designer-files").select_option(index=1)
-        cell = page.locator("td.input-cell .content-editable, td.input-cell [contenteditable]").first
-        if file.endswith("gravity.dmn"):
-            cell.click()
-            page.keyboard.press("Control+a")
-            page.keyboard.type('"no"')
-            expect(page.locator("[data-saved]")).to_contain_text("保存しました")
-            assert '"no"' in agency.engine.drafts.show(agency.viewer(), made).files[file]
-        page.context.close()
-
-
-# ---------------------------------------------------------------- words
-
-
-#: What may stand in Latin letters: names of formats and keys, and what people wrote themselves.
-LATIN = re.compile(
-    r"BPMN(?:\.iO)?|SVG|PNG|PDF|ISO|Ctrl|Alt|Delete|Tadachi|ID|rules\.toml|COLLECT|UNIQUE|FIRST|ANY|RULE ORDER|now|PT?\d+[DHM]|AND|isa|ISA-[\w-]+|[A-Z]+(?:-[\w]+)+"
-)
-TEXTS = """(where) => {
-  const found = [];
-  const root = document.querySelector(where);
-  const skip = 'code, script, style, textarea, input, .designer-files, [contenteditable], .content-editable, .djs-element text, .outline-words code, .small.muted code, .definitions, .bjs-powered-by, .dmn-definitions';
-  const walk = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
-  for (let node; (node = walk.nextNode()); ) if (!node.parentElement.closest(skip) && node.data.trim()) found.push(node.data.trim());
-  for (const one of root.querySelectorAll('[title], [aria-label], [placeholder]')) {
-    if (one.closest('.djs-element, .bjs-powered-by')) continue;
-    for (const name of ['title', 'aria-label', 'placeholder']) if (one.getAttribute(name)) found.push(one.getAttribute(name));
-  }
-  return found;
-}"""
-
-
-def english(page: Page, where: str = "body") -> list[str]:
-    """Words in Latin letters that no table of ours made Japanese; ids and expressions are what people wrote."""
-    ids = (
-        set(page.evaluate("window.designer?.get ? designer.get('elementRegistry').getAll().map((one) => one.id) : []"))
-        if where == "body"
-        else set()
-    )
-    found = []
-    for text in page.evaluate(TEXTS, where):
-        rest = LATIN.sub("", text)
-        for word in re.findall(r"[A-Za-z][A-Za-z_'.]{2,}", rest):
-            if word not in ids and "_" not in word and "/" not in text and not re.search(rf"（[^）]*{re.escape(word)}[^）]*）", text):
-                found.append(f"{word}: {text[:80]}")
-    return found
-
-
-def test_every_word_is_japanese(agency: Studio, page_at: PageAt) -> None:
-    """どの道具・一覧・欄を開いても、英語の言葉が出ない。"""
-    made = agency.engine.drafts.begin(agency.viewer(), "isa_incident")
-    page = designing(agency, page_at, f"/designer/{made}")
-    ready(page)
-    assert english(page) == []
-    kinds = "Object.values(Object.fromEntries(designer.get('elementRegistry').filter((one) => one.type !== 'label').map((one) => [one.type + (one.businessObject.eventDefinitions?.[0]?.$type ?? ''), one.id])))"
-    for id in page.evaluate(kinds):
-        page.evaluate("(id) => designer.get('selection').select(designer.element(id))", id)
-        for tab in ("内容", "構成"):
-            page.get_by_role("tab", name=tab).click()
-            page.wait_for_timeout(30)
-            assert english(page) == [], id
-        for kind in ("bpmn-replace", "color-picker"):
-            opened = page.evaluate(
-                "([id, kind]) => { const one = designer.element(id), menu = designer.get('popupMenu'); if (menu.isEmpty(one, kind)) return false; menu.open(one, kind, { x: 300, y: 200, cursor: { x: 300, y: 200 } }, { title: '種類を変える', search: true }); return true; }",
-                [id, kind],
-            )
-            if opened:
-                page.wait_for_timeout(30)
-                assert english(page) == [], (id, kind)
-                page.evaluate("designer.get('popupMenu').close()")
-    page.evaluate(
-        "designer.get('selection').select(['investigate', 'assess_gravity', 'contain_further'].map((id) => designer.element(id)))"
-    )
-    page.wait_for_timeout(100)
-    assert english(page) == []
-    page.locator(".djs-context-pad [data-action=align-elements], .djs-context-pad [data-action]").first.click()
-    page.wait_for_timeout(100)
-    assert english(page) == []
-    page.keyboard.press("Escape")
-    for tool in ("search", "minimap"):
-        page.locator(f"[data-tool={tool}]").click()
-        page.wait_for_timeout(50)
-        assert english(page) == [], tool
-    page.locator(".designer-out summary").click()
-    page.locator(".designer-about summary").click()
-    assert english(page) == []
-    assert page.evaluate("[...designer.missed]") == []
-
-
-# ---------------------------------------------------------------- out of the house, and for everybody
-
-
-def test_the_drawing_is_taken_out(agency: Studio, page_at: PageAt) -> None:
-    """図は、BPMN・SVG・PNGとして取り出せる。"""
-    made = agency.engine.drafts.begin(agency.viewer(), "isa_incident")
-    page = designing(agency, page_at, f"/designer/{made}", accept_downloads=True)
-    ready(page)
-    for label, begins in (("BPMN（この図）", b"<?xml"), ("SVG（絵）", b"<?xml"), ("PNG（絵）", b"\x89PNG")):
-        page.locator(".designer-out summary").click()
-        with page.expect_download() as taken:
-            page.get_by_role("button", name=label).click()
-        data = Path(taken.value.path()).read_bytes()
-        assert data.startswith(begins) and len(data) > 10_000
-        if label.startswith("BPMN"):
-            assert data == (ROOT / "bpmn" / "isa" / "incident.bpmn").read_bytes()
-
-
-def test_axe_finds_nothing_in_the_designer(agency: Studio, page_at: PageAt) -> None:
-    """axe-coreの検査で、一覧・図・構成・指摘・決定表のどの画面にも違反が無い。"""
-    if not AXE.is_file():
-        missing("axe-core", "not in webui/frontend/node_modules (a development dependency of the front end)")
-    made = agency.engine.drafts.begin(agency.viewer(), "isa_account_inventory")
-    page = designing(agency, page_at, bypass_csp=True)
-
-    def judged(where: str) -> None:
-        page.add_script_tag(path=AXE)
-        told = page.evaluate("axe.run({ exclude: ['.designer-stage', '.tables-stage'] }, {resultTypes: ['violations']})")
-        assert [(where, one["id"], one["nodes"][0]["html"][:200]) for one in told["violations"]] == []
-
-    judged("hub")
-    page.goto(f"{agency.address}/designer/{made}")
-    ready(page)
-    page.evaluate("designer.get('selection').select(designer.get('elementRegistry').filter((one) => one.type === 'bpmn:UserTask')[0])")
-    for tab in ("内容", "構成", "指摘"):
-        page.get_by_role("tab", name=re.compile(tab)).click()
-        page.wait_for_timeout(100)
-        judged(tab)
-    page.goto(f"{agency.address}/designer/{made}/tables/isa/gravity.dmn")
-    expect(page.locator("#designer-tables")).to_have_attribute("data-ready", "yes", timeout=60_000)
-    judged("tables")
-
-
-@pytest.mark.parametrize("width", [1280, 390])
-def test_the_pages_fit_the_screen(agency: Studio, page_at: PageAt, width: int) -> None:
-    """一覧も編集の画面も、横にはみ出さない。"""
-    made = agency.engine.drafts.begin(agency.viewer(), "isa_incident")
-    page = page_at(width, agency.address + "/login")
-    sign_in(page, ONE, PASSWORD)
-    for path in ("/designer", f"/designer/{made}", f"/designer/{made}/tables/isa/gravity.dmn", "/designer/rules/deadlock"):
-        page.goto(agency.address + path)
-        if "tables" not in path and path != "/designer" and "rules" not in path:
-            ready(page)
-        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), path
-
-
-def test_the_page_is_readable_without_script(agency: Studio, page_at: PageAt) -> None:
-    """スクリプトが動かない端末でも、構成が読める。"""
-    made = agency.engine.drafts.begin(agency.viewer(), "isa_account_inventory")
-    page = designing(agency, page_at, f"/designer/{made}", java_script_enabled=False)
-    expect(page.locator(".outline-read li").first).to_be_visible()
-    expect(page.locator("main")).to_contain_text("ファイルの取出し")

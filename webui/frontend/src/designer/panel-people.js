@@ -1,7 +1,7 @@
 // Who does a step, under which clause, how soon, and who may not; what anybody may do at any time.
 import { h } from './dom.js';
 import { check, group, select, several, startClosed, text } from './fields.js';
-import { expression } from './expression.js';
+import { expression, knownFacts } from './expression.js';
 import { is, kindOf, listed, nameOf, objectOf } from './model.js';
 
 startClosed('moments', 'more');
@@ -48,10 +48,18 @@ export function peoplePane(editor, model, element) {
     way === 'seat' && seatInputs(editor, 'seat', groups[0], (seat) => model.setGroups(element, seat ? [seat] : [])),
     way === 'seat' && groups.length > 1 && h('p', { class: 'field-error' }, '担当の役は1つにしてください。'),
     way === 'expression' && expression(editor, 'assignee', '人を表す式', assignee, (value) => model.setAttribute(element, 'assignee', value.trim()), { kind: 'value' }),
-    several('not_same_person_as', '同じ人が行ってはいけない処理', model.list(element, 'not_same_person_as'), steps(editor, element, true), (values) => model.setList(element, 'not_same_person_as', values)),
+    several('not_same_person_as', '同じ人が行ってはいけない処理', model.list(element, 'not_same_person_as'), [...steps(editor, element, true), ...people(editor)], (values) => model.setList(element, 'not_same_person_as', values), { help: '処理や操作を行った人のほか、入力項目（職員）に挙げられた人も選べます。' }),
     several('send_back_to', '差し戻せる先', model.list(element, 'send_back_to'), steps(editor, element, false, true), (values) => model.setList(element, 'send_back_to', values)),
+    byLink(editor, model, element),
     text('button', '完了ボタンの文字', model.property(element, 'button'), (value) => model.setProperty(element, 'button', value.trim()), { help: '空なら「完了する」。' }),
   );
+}
+
+// An outside party may do it too, through a link that is good once.
+function byLink(editor, model, element) {
+  const kind = is(element, 'bpmn:StartEvent') ? 'startEvent' : 'userTask';
+  if (!editor.vocabulary?.properties[kind]?.includes('by_link')) return null;
+  return select('by_link', '外部の相手', model.property(element, 'by_link'), [['contractor', '委託先も、1回限りのリンクで行える']], (value) => model.setProperty(element, 'by_link', value), { empty: '行えない' });
 }
 
 // Steps of people in this diagram; the start as well where it counts, only those beside it where BPMN asks so.
@@ -62,6 +70,9 @@ function steps(editor, element, starts, beside = false) {
     .filter((one) => !beside || objectOf(one).$parent === objectOf(element).$parent)
     .map((one) => [one.id, `${nameOf(one)}（${one.id}）`]);
 }
+
+// Fields that list people: nor may whoever they name do it.
+const people = (editor) => knownFacts(editor).filter((one) => one.type === 'people').map((one) => [one.name, `${one.label}に挙げた人（${one.name}）`]);
 
 // ---------------------------------------------------------------- clauses, urgency
 
@@ -122,6 +133,7 @@ export function actionPane(editor, model, element) {
       !start && !groups.includes('reporter') && h('button', { class: 'button button-secondary button-small', type: 'button', dataset: { control: 'group-reporter' }, onclick: () => model.setGroups(element, [...groups, 'reporter']) }, '報告者本人を足す'),
     ),
     !start && expression(editor, 'offered_when', 'できる条件', offered, (value) => model.setProperty(element, 'offered_when', value.trim()), { help: '空なら、いつでもできます。' }),
+    start && byLink(editor, model, element),
     text('button', 'ボタンの文字', model.property(element, 'button'), (value) => model.setProperty(element, 'button', value.trim())),
   );
 }
@@ -136,6 +148,7 @@ export function momentsPane(editor, model, element) {
     'moments',
     '決裁・書面',
     known.includes('final') && check('final', '最終の決裁（代決できる）', property('final') === 'true', (on) => model.setProperty(element, 'final', on ? 'true' : '')),
+    known.includes('decision') && check('decision', '決裁の処理（決裁の書面ができる）', property('decision') === 'true', (on) => model.setProperty(element, 'decision', on ? 'true' : '')),
     text('moment', '案件の頭に出す時点の名前', property('moment'), set('moment'), { help: '例：決裁' }),
     select('paper', '書面', property('paper').split(':')[0], pairs(editor.vocabulary?.papers), (value) => model.setProperty(element, 'paper', value), { empty: 'なし' }),
     known.includes('hop') && check('hop', '報告を上げる段（かかった時間を記録する）', property('hop') === 'true', (on) => model.setProperty(element, 'hop', on ? 'true' : '')),
@@ -147,7 +160,8 @@ export function momentsPane(editor, model, element) {
 
 const COVERED = new Set([
   'candidateGroups', 'clause', 'records', 'urgency', 'deadline', 'send_back_to', 'not_same_person_as', 'button', 'final', 'moment', 'paper', 'hop', 'suggestion',
-  'passed_over', 'passed_over_when', 'offered_when', 'to', 'template', 'numbering', 'fact', 'ledger', 'state', 'withdraw',
+  'passed_over', 'passed_over_when', 'offered_when', 'to', 'template', 'numbering', 'fact', 'ledger', 'state', 'withdraw', 'decision', 'by_link',
+  'process', 'link', 'passes', 'also', 'until', 'grace', 'except', 'summary', 'entries', 'values',
 ]);
 
 // Everything else: what the rules know of such an element, what stands there from elsewhere, and other tools' extensions, which stay as they are.

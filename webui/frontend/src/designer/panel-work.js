@@ -1,6 +1,6 @@
 // What runs by itself: service functions with their parameters, decision tables, called diagrams, repetition.
 import { h } from './dom.js';
-import { button, check, group, select, several, text } from './fields.js';
+import { button, group, select, several, text } from './fields.js';
 import { expression, knownFacts } from './expression.js';
 import { seatInputs, seatWords } from './panel-people.js';
 import { is, listed, objectOf } from './model.js';
@@ -36,6 +36,7 @@ function parameter(editor, model, element, { id, name, kind }) {
   const vocabulary = editor.vocabulary;
   const lists = {
     template: pairs(vocabulary.templates), numbering: pairs(vocabulary.numberings), ledger: pairs(vocabulary.ledgers),
+    process: pairs(vocabulary.callable),
     state: (vocabulary.ledgers.find((one) => one.id === model.property(element, 'ledger'))?.states ?? []).map((one) => [one, one]),
   };
   if (kind === 'seats') {
@@ -51,6 +52,8 @@ function parameter(editor, model, element, { id, name, kind }) {
       h('div', { class: 'button-row pane-row' }, button('役を足す', () => put([...seats, `${vocabulary.roles[0]?.id}@owning_unit`]), `${id}-add`), !seats.includes('reporter') && button('報告者本人を足す', () => put([...seats, 'reporter']), `${id}-reporter`)),
     );
   }
+  if (kind === 'states') return several(id, name, listed(value), lists.state, (list) => set(list.join(',')));
+  if (kind === 'sets') return expression(editor, id, name, value, set, { kind: 'sets', help: '「名前=値」をコンマで並べます。' });
   if (lists[kind]) return select(id, name, value, lists[kind], set, { empty: '選んでください' });
   return text(id, name, value, set, { code: true });
 }
@@ -108,5 +111,3 @@ export function repeatPane(editor, model, element) {
     multi && expression(editor, 'completion', '途中で打ち切る条件', body('completionCondition'), setBody('completionCondition'), { locals: ['nrOfInstances', 'nrOfCompletedInstances', 'nrOfActiveInstances', 'loop_index'] }),
   );
 }
-
-export { check, several };
