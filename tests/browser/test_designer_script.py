@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -67,7 +68,10 @@ def test_a_time_is_written_as_a_sentence_and_read_back(page: Page, sentence: str
 
 @pytest.mark.parametrize(
     ("sentence", "words"),
-    [("", "入力"), ("3開庁日後", "緊急度"), ("3日", "3日後"), ("3日おき", "ごと"), ("毎月32日", "32日"), ("毎月末日", "月末"), ("毎日25時", "時刻"), ("いつか", "読めません"), ("期限の時", "どの期限"), ("2026年2月30日", "読めません"), ("0日後", "読めません")],
+    [
+        ("", "入力"), ("3開庁日後", "緊急度"), ("3日", "3日後"), ("3日おき", "ごと"), ("毎月32日", "32日"), ("毎月末日", "月末"), ("毎日25時", "時刻"),
+        ("いつか", "読めません"), ("期限の時", "どの期限"), ("2026年2月30日", "読めません"), ("0日後", "読めません"),
+    ],
 )  # fmt: skip
 def test_a_sentence_that_says_no_time_is_told_why(page: Page, sentence: str, words: str) -> None:
     """読めない文には、どう書けばよいかを答える。"""
@@ -196,7 +200,7 @@ def test_each_stays_in_its_lane(page: Page) -> None:
         band = done["lanes"][lane]
         assert band["y"] <= done["nodes"][node]["y"] and done["nodes"][node]["y"] + 80 <= band["y"] + band["height"]
     ends = [(done["lanes"][one]["y"], done["lanes"][one]["y"] + done["lanes"][one]["height"]) for one in ("one", "two", "three", "empty")]
-    assert all(before[1] == after[0] for before, after in zip(ends, ends[1:], strict=False)) and ends[-1][1] - ends[-1][0] >= 80
+    assert all(before[1] == after[0] for before, after in pairwise(ends)) and ends[-1][1] - ends[-1][0] >= 80
 
 
 def test_a_layout_of_nothing_and_of_loops_ends(page: Page) -> None:
@@ -205,4 +209,4 @@ def test_a_layout_of_nothing_and_of_loops_ends(page: Page) -> None:
     done = laid_out(page, [{"id": one} for one in "abc"], [("a", "b"), ("b", "c"), ("c", "a"), ("a", "a"), ("b", "nobody")])
     assert len(done["nodes"]) == 3 and set(done["edges"]) == {"a>b", "b>c", "c>a", "a>a"}
     chain = [f"n{number}" for number in range(300)]
-    assert len(laid_out(page, [{"id": one} for one in chain], list(zip(chain, chain[1:], strict=False)))["nodes"]) == 300
+    assert len(laid_out(page, [{"id": one} for one in chain], list(pairwise(chain)))["nodes"]) == 300
