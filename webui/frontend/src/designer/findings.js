@@ -13,7 +13,7 @@ export class Findings {
     this.proof = null;
     this.marked = [];
     this.soon = debounce(DELAY, () => this.look());
-    this.quiet = debounce(QUIET, () => this.ready() && this.prove());
+    this.quiet = debounce(QUIET, () => this.proveUnasked());
     editor.on('changed', () => this.again());
     editor.on('opened', () => this.mark());
     editor.on('files', () => this.again());
@@ -35,9 +35,11 @@ export class Findings {
   }
 
   again() {
-    this.fresh = false;
+    this.asking?.abort(); // an answer about the drawing before says nothing of this one
+    this.fresh = this.due = false;
     if (this.running) this.cancel();
     this.proof = null;
+    this.turn = (this.turn ?? 0) + 1;
     this.show();
     this.soon();
     this.quiet();
@@ -63,6 +65,7 @@ export class Findings {
       this.editor.tell('examined');
       this.show();
       this.mark();
+      if (this.due) this.proveUnasked();
     } catch (error) {
       if (error.name !== 'AbortError') this.state.textContent = error instanceof Refused ? error.message : '確かめられませんでした。通信を確かめてください。';
     }
@@ -183,12 +186,22 @@ export class Findings {
 
   // ---------------------------------------------------------------- proofs
 
+  // Nothing was changed for a while: what the gate has nothing against is walked through; its answer is waited for.
+  proveUnasked() {
+    this.due = !this.fresh;
+    if (this.ready()) this.prove();
+  }
+
   async prove() {
     this.quiet.cancel();
-    if (!(await this.saving.save())) return;
+    this.due = false;
+    const turn = this.turn;
+    if (!(await this.saving.save()) || turn !== this.turn) return;
     this.refusal = null;
     try {
-      this.proof = await post(`${this.editor.base}/proof.json`);
+      const proof = await post(`${this.editor.base}/proof.json`);
+      if (turn !== this.turn) return; // drawn on meanwhile: the next proof takes its place
+      this.proof = proof;
       this.began = Date.now();
       this.follow(this.proof.id);
     } catch (error) {
