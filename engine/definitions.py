@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
@@ -18,9 +18,9 @@ from engine import parsing
 from engine.decisions import Decision
 from engine.deploy_check import check
 from engine.deploy_services import Neighbours
-from engine.errors import DefinitionRefused, Finding, ProcessNotFound
+from engine.errors import DefinitionRefused, Finding, FolderBehind, ProcessNotFound, VersionComing
 from engine.limits import DEFAULT, Limits
-from engine.model import definition
+from engine.model import Row, definition, draft_review
 from engine.net import Net, Timer
 from engine.organisation import Organisation
 from engine.views import Viewer
@@ -70,6 +70,39 @@ class Prepared:
     bundles: tuple[tuple[str, str, str], ...]  # process id, name, the bundle as it is stored
     warnings: tuple[Finding, ...]
     timers: Mapping[str, Mapping[str, Timer]] = field(default_factory=dict)  # every process id -> timer start event -> when
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is stored of a procedure; of versions that were called off, nothing.
+
+    Attributes:
+        digest: of the newest version, whether in force or still to come; number: its number.
+        digests: of every version.
+        drawn: the newest came from a draft that a second person approved, not from the folder.
+        coming: the newest is not in force yet.
+    """
+
+    digest: str
+    number: int
+    digests: frozenset[str]
+    drawn: bool = False
+    coming: bool = False
+
+
+def effective(at: datetime) -> sa.ColumnElement[bool]:
+    """The condition that a row of `definition` had come into force by an instant, and was not called off before its day."""
+    return sa.and_(definition.c.in_force_from <= at, definition.c.cancelled_at.is_(None))
+
+
+def bundle_text(files: Mapping[str, bytes]) -> str:
+    """A bundle as it is stored: the same files are always the same text."""
+    return json.dumps({file: data.decode() for file, data in files.items()}, ensure_ascii=False, sort_keys=True)
+
+
+def digest_of(text: str) -> str:
+    """The digest of a stored bundle."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 #: process id -> (name, file name -> bytes)
@@ -197,6 +230,11 @@ def _tables_missing(net: Net, decisions: Mapping[str, Decision]) -> Iterable[Fin
             yield Finding("decision_unknown", f"決定表「{node.decision}」がありません。", node.id, node.source)
 
 
+def timers_of(net: Net) -> dict[str, Timer]:
+    """Timer start event -> when it is due."""
+    return {node.element: node.event.timer for node in net.timed_starts if node.event and node.event.timer}
+
+
 class Definitions:
     """Compiled versions by id, kept in memory: a version never changes once stored."""
 
@@ -233,7 +271,7 @@ class Definitions:
             .where(
                 definition.c.organisation == organisation,
                 definition.c.process_id == process_id,
-                definition.c.in_force_from <= at,
+                effective(at),
             )
             .order_by(definition.c.in_force_from.desc(), definition.c.version.desc())
             .limit(1)
@@ -246,7 +284,7 @@ class Definitions:
         """(process id, name) of every procedure in force."""
         rows = connection.execute(
             sa.select(definition.c.process_id, definition.c.name, definition.c.version)
-            .where(definition.c.organisation == organisation, definition.c.in_force_from <= at)
+            .where(definition.c.organisation == organisation, effective(at))
             .order_by(definition.c.process_id, definition.c.version)
         )
         return tuple({row.process_id: row.name for row in rows}.items())
@@ -257,38 +295,60 @@ class Definitions:
             self.in_force(connection, organisation, process_id, at) for process_id, _ in self.names_in_force(connection, organisation, at)
         )
 
-    def digests(self, connection: sa.Connection, organisation: str) -> dict[str, str]:
-        """process id -> digest of the newest version of each."""
+    def known(self, connection: sa.Connection, organisation: str, at: datetime) -> dict[str, Known]:
+        """process id -> what is stored of each procedure."""
+        approved = sa.exists().where(draft_review.c.definition == definition.c.id)
         rows = connection.execute(
-            sa.select(definition.c.process_id, definition.c.digest)
-            .where(definition.c.organisation == organisation)
+            sa.select(
+                definition.c.process_id, definition.c.version, definition.c.digest, definition.c.in_force_from, approved.label("drawn")
+            )
+            .where(definition.c.organisation == organisation, definition.c.cancelled_at.is_(None))
             .order_by(definition.c.process_id, definition.c.version)
-        )
-        return {row.process_id: row.digest for row in rows}
+        ).all()
+        digests: dict[str, set[str]] = {}
+        for row in rows:
+            digests.setdefault(row.process_id, set()).add(row.digest)
+        return {
+            row.process_id: Known(row.digest, row.version, frozenset(digests[row.process_id]), bool(row.drawn), row.in_force_from > at)
+            for row in rows
+        }
 
-    def prepare(self, organisation: Organisation, known: Mapping[str, str], on: date, prove: Prove) -> Prepared:
+    def prepare(
+        self, organisation: Organisation, known: Mapping[str, Known], on: date, prove: Prove, replace: Collection[str] = ()
+    ) -> Prepared:
         """Check every bundle of an office's folder, and prove those that changed. No transaction may be open meanwhile: it takes seconds.
 
+        A procedure whose newest version was drawn and approved is left alone while the folder says what it said before, and refused when
+        the folder has changed as well: nobody's work is lost without a word.
+
         Args:
-            known: process id -> digest of what is stored already.
+            known: process id -> what is stored already.
             on: the day whose rules count.
+            replace: procedures of which the folder wins over what was drawn.
 
         Raises:
             DefinitionRefused: with all findings of all bundles.
+            FolderBehind: both the folder and the designer have changed a procedure.
         """
         findings: list[Finding] = []
         changed: list[tuple[str, str, str]] = []
         to_prove: list[tuple[str, dict[str, bytes]]] = []
         timers: dict[str, dict[str, Timer]] = {}
         for process_id, (name, files) in bundles(organisation.folder, self._common).items():
+            text = bundle_text(files)
+            stored = known.get(process_id)
+            if stored is not None and stored.drawn and stored.digest != digest_of(text):
+                left = _left_alone(process_id, name, stored, digest_of(text), replace)
+                if left is not None:
+                    findings.append(left)
+                    continue
             net, _, found = examine_bundle(process_id, files, organisation)
             findings += found
             if net is not None:
-                timers[process_id] = {node.element: node.event.timer for node in net.timed_starts if node.event and node.event.timer}
+                timers[process_id] = timers_of(net)
             if any(finding.severity == "error" for finding in found):
                 continue
-            text = json.dumps({file: data.decode() for file, data in files.items()}, ensure_ascii=False, sort_keys=True)
-            if known.get(process_id) != hashlib.sha256(text.encode()).hexdigest():
+            if stored is None or stored.digest != digest_of(text):
                 changed.append((process_id, name, text))
                 to_prove.append((process_id, files))
         if not any(finding.severity == "error" for finding in findings):  # what is refused anyway need not be walked through
@@ -309,28 +369,41 @@ class Definitions:
         """
         stored = []
         for process_id, name, text in prepared.bundles:
-            digest = hashlib.sha256(text.encode()).hexdigest()
-            last = connection.execute(
-                sa.select(definition.c.version, definition.c.digest)
-                .where(definition.c.organisation == organisation.id, definition.c.process_id == process_id)
-                .order_by(definition.c.version.desc())
-                .limit(1)
-            ).first()
-            if last is not None and last.digest == digest:
-                continue
-            version = last.version + 1 if last else 1
-            connection.execute(
-                definition.insert().values(
-                    organisation=organisation.id,
-                    process_id=process_id,
-                    version=version,
-                    name=name,
-                    digest=digest,
-                    bundle=text,
-                    deployed_at=at,
-                    deployed_by=by,
-                    in_force_from=at,
-                )
-            )
-            stored.append((process_id, version))
+            last = newest(connection, organisation.id, process_id)
+            if last is None or last["digest"] != digest_of(text):
+                stored.append((process_id, add(connection, organisation.id, process_id, name, text, by, at, at)[1]))
         return tuple(stored)
+
+
+def _left_alone(process_id: str, name: str, stored: Known, digest: str, replace: Collection[str]) -> Finding | None:
+    """What to say of a procedure that the folder is not to change; None when it is."""
+    ids = {"process": process_id, "name": name, "number": stored.number}
+    if process_id in replace:
+        if stored.coming:
+            raise VersionComing(**ids)
+        return None
+    if digest in stored.digests:
+        message = f"「{name}」は、設計の画面で承認された第{stored.number}版のほうが新しいので、そのままにしました。"
+        return Finding("drawn_version", message, process_id, severity="warning")
+    raise FolderBehind(**ids)
+
+
+def newest(connection: sa.Connection, organisation: str, process_id: str) -> Row | None:
+    """The row of a procedure's newest version, in force or still to come; None when there is none that was not called off."""
+    query = sa.select(definition).where(
+        definition.c.organisation == organisation, definition.c.process_id == process_id, definition.c.cancelled_at.is_(None)
+    )
+    return connection.execute(query.order_by(definition.c.version.desc()).limit(1)).mappings().first()
+
+
+def add(
+    connection: sa.Connection, organisation: str, process_id: str, name: str, text: str, by: str, at: datetime, in_force_from: datetime
+) -> tuple[int, int]:
+    """Store a bundle as its procedure's next version; returns its id and number. Numbers of versions called off are not used again."""
+    mine = sa.and_(definition.c.organisation == organisation, definition.c.process_id == process_id)
+    number = (connection.scalar(sa.select(sa.func.max(definition.c.version)).where(mine)) or 0) + 1
+    values = {
+        "organisation": organisation, "process_id": process_id, "version": number, "name": name, "digest": digest_of(text),
+        "bundle": text, "deployed_at": at, "deployed_by": by, "in_force_from": in_force_from,
+    }  # fmt: skip
+    return int(connection.scalar(definition.insert().values(values).returning(definition.c.id)) or 0), number

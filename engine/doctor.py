@@ -35,7 +35,7 @@ MAIL_TIMEOUT = 5.0
 KINDS = {
     "timer": "図のタイマー", "remind": "督促", "escalate": "上位への知らせ", "warn": "期限の予告", "overdue": "期限超過の知らせ",
     "deliver": "通知の送信", "posts": "発令の反映", "start": "日付で始まる案件", "service": "自動処理",
-    "rung": "督促", "digest": "毎日のまとめ", "digest_of": "毎日のまとめ",
+    "rung": "督促", "version": "版の施行", "digest": "毎日のまとめ", "digest_of": "毎日のまとめ",
 }  # fmt: skip
 
 

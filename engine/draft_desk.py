@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from engine import draft_calls, draft_files, draft_help, draft_locks, history, parsing, people
+from engine import draft_authors, draft_calls, draft_files, draft_help, draft_locks, history, parsing, people
 from engine.clock import civil_day
 from engine.draft_files import Files
 from engine.draft_views import DraftPage, DraftShown, Examined, ProcedureShown, Vocabulary
@@ -185,7 +185,9 @@ class DraftDesk:
             row = self._row(connection, viewer, draft_id)
             kept = draft_files.read(json.loads(row["files"]) if files is None else files)
             titled = draft_files.title(title) or f"{row['title'][: draft_files.MAX_TITLE - 6]}（写し）"
-            return self._keep(connection, viewer, row["process_id"], titled, kept, row["base_definition"])
+            made = self._keep(connection, viewer, row["process_id"], titled, kept, row["base_definition"])
+            draft_authors.add(connection, made, draft_authors.of(connection, draft_id))
+            return made
 
     def _keep(
         self, connection: sa.Connection, viewer: Viewer, process_id: str, title: str, files: Mapping[str, str], base: int | None
@@ -196,6 +198,7 @@ class DraftDesk:
             "saved_by": viewer.person, "saved_at": viewer.at, "note": "",
         }  # fmt: skip
         made = int(connection.scalar(diagram_draft.insert().values(values).returning(diagram_draft.c.id)) or 0)
+        draft_authors.add(connection, made, [viewer.person])
         self._record(connection, viewer, "draft.begun", made, title)
         return made
 
@@ -229,6 +232,7 @@ class DraftDesk:
             fits = sa.and_(diagram_draft.c.id == draft_id, diagram_draft.c.revision == revision, diagram_draft.c.state == "editing")
             if connection.execute(diagram_draft.update().where(fits).values(values)).rowcount != 1:
                 self._moved(connection, self._row(connection, viewer, draft_id))
+            draft_authors.add(connection, draft_id, [viewer.person])
         return revision + 1
 
     def _moved(self, connection: sa.Connection, row: Row) -> None:

@@ -222,6 +222,40 @@ class DraftClosed(Conflict):
     message = "この下書きは{state}なので、変更できません。写しを作ると、続きを描けます。"
 
 
+class VersionNotFound(NotFound):
+    """No such version of a procedure in the viewer's office."""
+
+    message = "この版は見つかりません。"
+
+
+class ReviewClosed(Conflict):
+    """What the reviewer decides is not, or no longer, laid before anybody: decided, withdrawn or another revision."""
+
+    message = "{why}"
+
+
+class VersionMoved(Conflict):
+    """Another version of the procedure has been put in force, or approved, since the reviewer compared."""
+
+    message = "この手続は、見比べた後に{person}が第{number}版を承認または施行しました。変わったところを確かめ直してください。"
+
+
+class FolderBehind(Conflict):
+    """A folder is deployed whose diagram was changed there and, by a draft that was approved, in the designer."""
+
+    message = (
+        "手続「{name}」は、設計の画面で承認された第{number}版と、フォルダーの図の両方が変わっています。何も施行していません。"
+        "tadachi export-bundle {process} で第{number}版をフォルダーに書き出して合わせるか、"
+        "フォルダーの図を優先するなら --replace {process} を付けてください。"
+    )
+
+
+class VersionComing(Conflict):
+    """A folder is deployed over an approved version that has its day before it."""
+
+    message = "手続「{name}」の第{number}版は、これから施行されます。先にその施行を取り消してください。何も施行していません。"
+
+
 class ProofNotFound(NotFound):
     """No such proof of a draft in the viewer's office."""
 
@@ -295,6 +329,12 @@ class FormInvalid(Invalid):
     def text(self) -> str:
         """The sentence, followed by each field's own."""
         return self.message + "".join(f"\n・{text}" for text in getattr(self, "fields", {}).values())
+
+
+class ReviewRefused(Invalid):
+    """A draft cannot be laid before a reviewer, be approved or come into force so."""
+
+    message = "{why}"
 
 
 class DraftRefused(Invalid):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from engine import courier, digest, people, starts, stopped
+from engine import coming, courier, digest, people, starts, stopped
 from engine.clock import civil_day
 from engine.deadlines import Rung
 from engine.errors import CaseClosed, TadachiError
@@ -139,6 +139,8 @@ def _run(engine: Engine, connection: sa.Connection, row: Row) -> None:
             _posts_changed(engine, connection, payload["organisation"])
         elif row["kind"] == starts.KIND:
             work.start_by_time(payload)
+        elif row["kind"] == coming.KIND:
+            coming.run(engine, connection, payload)
         elif row["kind"] == "posts":
             work.posts_changed(row["case_id"])
         elif row["kind"] == "timer":

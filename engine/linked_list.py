@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from engine import linked
+from engine.definitions import effective
 from engine.model import case_file, case_link, definition
 from engine.sight import cases_of
 from engine.views import CaseLinked, Viewer
@@ -33,5 +34,5 @@ def shown(connection: sa.Connection, viewer: Viewer, case_id: int) -> tuple[Case
 def procedure_name(connection: sa.Connection, viewer: Viewer, process_id: str) -> str:
     """The name of a procedure of the viewer's office in force now; the id when there is none."""
     mine = definition.c.organisation == viewer.organisation, definition.c.process_id == process_id
-    newest = sa.select(definition.c.name).where(*mine, definition.c.in_force_from <= viewer.at)
+    newest = sa.select(definition.c.name).where(*mine, effective(viewer.at))
     return connection.scalar(newest.order_by(definition.c.in_force_from.desc(), definition.c.version.desc()).limit(1)) or process_id

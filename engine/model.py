@@ -270,6 +270,9 @@ definition = Table(
     Column("deployed_at", Instant, nullable=False),
     Column("deployed_by", Words(64), nullable=False),
     Column("in_force_from", Instant, nullable=False),
+    Column("cancelled_at", Instant),  # an approved version that was called off before its day: it never comes into force
+    Column("cancelled_by", Words(64)),
+    Column("cancel_reason", Text),
     UniqueConstraint("organisation", "process_id", "version"),
 )
 
@@ -318,8 +321,19 @@ draft_review = Table(
     Column("verdict", Words(16)),
     Column("comment", Text, nullable=False),
     Column("in_force_from", Instant),
+    Column("request", Text),  # what who asks tells the reviewer
+    Column("definition", Id, ForeignKey("definition.id")),  # the version that the approval made
     CheckConstraint("verdict IN ('approved', 'returned', 'withdrawn')", name="verdict"),
     Index("ix_draft_review_draft", "draft_id"),
+    Index("ix_draft_review_definition", "definition"),
+)
+
+# Everybody who has saved a draft or what it was copied from: none of them reviews it.
+draft_author = Table(
+    "draft_author",
+    metadata,
+    Column("draft_id", Id, ForeignKey("diagram_draft.id"), primary_key=True),
+    Column("person", Words(64), primary_key=True),
 )
 
 # A proof of a draft's saved revision. It runs in some web process; every other one reads here how far it is.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -70,6 +70,7 @@ from engine.settings import Settings
 from engine.sight import cases_of, tasks_of
 from engine.storage import open_database
 from engine.store import insert_new
+from engine.version_desk import VersionDesk
 from engine.views import (
     ActionOffered,
     AttachmentShown,
@@ -128,6 +129,7 @@ class Engine:
         self.outside = OutsideDesk(self)
         self.drafts = DraftDesk(self)
         self.proofs = ProofDesk(self)
+        self.versions = VersionDesk(self)
         self.prove: Prove = prove or Prover(settings.proofs)
         self.database = database or open_database(settings.database)
         self._reader: sa.Engine = self.database.execution_options(read_only=True)
@@ -613,23 +615,29 @@ class Engine:
         """Run due work; returns how many jobs were done."""
         return jobs.run_due(self, limit)
 
-    def deploy(self, organisation_id: str, by: str, warn: Callable[[Finding], None] | None = None) -> tuple[tuple[str, int], ...]:
+    def deploy(
+        self, organisation_id: str, by: str, warn: Callable[[Finding], None] | None = None, *, replace: Collection[str] = ()
+    ) -> tuple[tuple[str, int], ...]:
         """Put every changed diagram of an office's folder in force, once it is proven.
 
         Args:
             warn: is told what was noticed that does not keep a diagram from coming into force.
+            replace: procedures of which the folder wins over a newer version that was drawn and approved.
 
         Returns:
             (process id, version) of each version stored.
 
         Raises:
             DefinitionRefused: with every finding; nothing is stored then.
+            FolderBehind, VersionComing: a procedure was changed in the designer as well.
         """
         office = self.organisation(organisation_id)
         paper_templates.load_templates(office.folder)  # a paper that cannot be made must be found today, not on the day it is due
         with self.reading() as connection:
-            known = self.definitions.digests(connection, organisation_id)
-        prepared = self.definitions.prepare(office, known, civil_day(self.clock.now()), self.prove)  # takes seconds: nothing is held
+            known = self.definitions.known(connection, organisation_id, self.clock.now())
+        prepared = self.definitions.prepare(
+            office, known, civil_day(self.clock.now()), self.prove, replace
+        )  # takes seconds: nothing is held
         for finding in prepared.warnings:
             log.warning("%s %s %s: %s", finding.file, finding.rule, finding.element, finding.message)
             if warn is not None:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
 from engine.clock import from_micros, to_micros
-from engine.definitions import Definitions
+from engine.definitions import Definitions, effective
 from engine.errors import ProcessNotFound
 from engine.model import definition, job, timed_start
 from engine.net import Timer
@@ -41,18 +41,22 @@ def next_due(timer: Timer, armed: datetime, after: datetime) -> datetime | None:
     return due if due is not None and due > after else None
 
 
-def arm(connection: sa.Connection, organisation: str, timers: Timers, now: datetime) -> None:
-    """Bring the rows of an office's start events in line with its newest versions.
+def arm(connection: sa.Connection, organisation: str, timers: Timers, now: datetime, *, opening: bool = False) -> None:
+    """Bring the rows of an office's start events in line with the versions in force.
 
     A round that is due already and waits for a worker stays, as long as its start event is still drawn.
+
+    Args:
+        opening: `now` is the instant from which a version is in force; a round due at that very instant counts.
     """
+    after = now - timedelta(microseconds=1) if opening else now
     for process_id, events in timers.items():
         mine = job.c.key.startswith(key_of(organisation, process_id), autoescape=True)
         found = connection.execute(sa.select(job).where(job.c.kind == KIND, mine).with_for_update()).mappings().all()
         rows = {row["key"]: row for row in found if row["run_at"] is not None}
         armed = connection.scalar(
             sa.select(sa.func.max(definition.c.in_force_from, type_=definition.c.in_force_from.type)).where(
-                definition.c.organisation == organisation, definition.c.process_id == process_id
+                definition.c.organisation == organisation, definition.c.process_id == process_id, effective(now)
             )
         )
         wanted = {key_of(organisation, process_id, event) for event in events}
@@ -61,7 +65,7 @@ def arm(connection: sa.Connection, organisation: str, timers: Timers, now: datet
             row = rows.get(key_of(organisation, process_id, event))
             if row is not None and _due_of(json.loads(row["payload"])) <= now:
                 continue
-            due = next_due(timer, armed or now, now)
+            due = next_due(timer, armed or now, after)
             if row is not None and row["run_at"] == due:
                 continue
             if row is not None:
