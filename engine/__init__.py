@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engine.accounts import check_new_password, hash_password
 from engine.clock import JST, Clock, SetClock, SystemClock, civil_day, end_of_day, start_of_day
+from engine.compare import Change, Comparison
 from engine.deadlines import guide_day, statutory_due
 from engine.directory import Directory, DirectoryPerson, SyncPlan
 from engine.directory_csv import CsvDirectory
@@ -38,6 +39,7 @@ from engine.errors import (
     ExpressionError,
     FeedNotFound,
     Finding,
+    FolderBehind,
     FormInvalid,
     HandoverNotFound,
     IdentityInvalid,
@@ -77,6 +79,8 @@ from engine.errors import (
     ReferralNotFound,
     ReferralRefused,
     Refused,
+    ReviewClosed,
+    ReviewRefused,
     RowFault,
     SamePerson,
     ScenarioBroken,
@@ -96,6 +100,9 @@ from engine.errors import (
     TriedMeanwhile,
     UnknownSeat,
     UnknownUnit,
+    VersionComing,
+    VersionMoved,
+    VersionNotFound,
     WebhookNotFound,
     WithdrawNotAllowed,
 )
@@ -145,6 +152,7 @@ from engine.staff_views import (
 )
 from engine.stopped import ADMINISTRATOR, StoppedStep
 from engine.storage import STORAGE_ERRORS
+from engine.version_views import ReviewPage, ReviewShown, VersionEvent, VersionShown
 from engine.views import (
     ActionOffered,
     AttachmentShown,
@@ -207,12 +215,14 @@ __all__ = [
     "CaseNotFound",
     "CasePage",
     "Cell",
+    "Change",
     "ChoiceShown",
     "ClauseShown",
     "Clock",
     "ClockShown",
     "ClosingNotReady",
     "ColumnShown",
+    "Comparison",
     "Conflict",
     "Consequence",
     "CorrectionField",
@@ -249,6 +259,7 @@ __all__ = [
     "FeedNotFound",
     "FieldShown",
     "Finding",
+    "FolderBehind",
     "FollowUp",
     "Foretold",
     "FormInvalid",
@@ -322,6 +333,10 @@ __all__ = [
     "ReferralRefused",
     "ReferralShown",
     "Refused",
+    "ReviewClosed",
+    "ReviewPage",
+    "ReviewRefused",
+    "ReviewShown",
     "RevisionShown",
     "RowFault",
     "SamePerson",
@@ -363,6 +378,11 @@ __all__ = [
     "UnknownSeat",
     "UnknownUnit",
     "Vacancy",
+    "VersionComing",
+    "VersionEvent",
+    "VersionMoved",
+    "VersionNotFound",
+    "VersionShown",
     "Viewer",
     "WayShown",
     "WebhookMade",
