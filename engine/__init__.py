@@ -5,6 +5,8 @@ from __future__ import annotations
 from engine.accounts import check_new_password, hash_password
 from engine.clock import JST, Clock, SetClock, SystemClock, civil_day, end_of_day, start_of_day
 from engine.compare import Change, Comparison
+from engine.compare_cases import Touched
+from engine.compare_desk import ComparePage, DiagramPair, Side
 from engine.deadlines import guide_day, statutory_due
 from engine.directory import Directory, DirectoryPerson, SyncPlan
 from engine.directory_csv import CsvDirectory
@@ -222,6 +224,7 @@ __all__ = [
     "ClockShown",
     "ClosingNotReady",
     "ColumnShown",
+    "ComparePage",
     "Comparison",
     "Conflict",
     "Consequence",
@@ -234,6 +237,7 @@ __all__ = [
     "DemoAccount",
     "DeputyShown",
     "DiagramFault",
+    "DiagramPair",
     "Directory",
     "DirectoryInvalid",
     "DirectoryPerson",
@@ -350,6 +354,7 @@ __all__ = [
     "Settings",
     "SettingsBroken",
     "SheetUnreadable",
+    "Side",
     "SignInRefused",
     "SnoozeRefused",
     "StaleVersion",
@@ -370,6 +375,7 @@ __all__ = [
     "TextTooLong",
     "ToldShown",
     "TooManyEntries",
+    "Touched",
     "TreeNode",
     "TreePage",
     "TriedMeanwhile",

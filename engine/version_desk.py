@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from engine import coming, definitions, draft_authors, draft_files, draft_locks, history, parsing, people, version_list
+from engine import coming, compare_desk, definitions, draft_authors, draft_files, draft_locks, history, parsing, people, version_list
 from engine.checker.proving import Prover
 from engine.clock import civil_day
+from engine.compare_desk import ComparePage
 from engine.draft_desk import STATES
 from engine.draft_views import DraftPage
 from engine.errors import (
@@ -70,6 +71,18 @@ class VersionDesk:
         with self._engine.reading() as connection:
             row = version_list.row_of(connection, viewer, definition_id)
         return {name: text.encode() for name, text in json.loads(row["bundle"]).items()}
+
+    def compare(self, viewer: Viewer, before: str, after: str) -> ComparePage:
+        """Two versions (`v12`) or drafts (`d5`) side by side. Raises NotAllowed, VersionNotFound, DraftNotFound."""
+        return compare_desk.page(self._engine, viewer, before, after)
+
+    def reference(self, viewer: Viewer, process_id: str, number: int) -> str:
+        """The reference (`v12`) of a procedure's version by its number. Raises NotAllowed, ProcessNotFound, VersionNotFound."""
+        return compare_desk.reference(self._engine, viewer, process_id, number)
+
+    def may_see(self, viewer: Viewer) -> bool:
+        """Whether the viewer may see versions at all."""
+        return version_list.may_see(self._engine, viewer)
 
     # ---------------------------------------------------------------- ask
 

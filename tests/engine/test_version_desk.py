@@ -548,3 +548,30 @@ def test_a_version_called_off_changes_nothing_of_the_starts(monthly: World) -> N
     monthly.clock.set(at("2026-12-11 00:00"))
     monthly.run()
     assert armed(monthly) == [("monthly", at("2027-01-01 00:00"))]
+
+
+# ---------------------------------------------------------------- running cases that a change concerns
+
+
+def test_cases_at_what_goes_and_before_what_changes_are_counted(place: World) -> None:
+    early, waiting, over = (place.start("approval", amount=1) for _ in range(3))
+    for case in (waiting, over):
+        place.complete(case, "review", opinion="可", amount=1)
+    place.complete(over, "approve", seat="division_protection_manager@north", verdict="granted")
+    assert place.case(over)["state"] == "closed" and place.waits(early) == ["review"]
+    versions, desk, viewer = place.engine.versions, place.engine.drafts, seen(place, AUTHOR)
+    before = f"v{newest(place, 'office_approval')['id']}"
+
+    def drawn(old: str, new: str) -> str:
+        draft = desk.begin(viewer, "office_approval")
+        files = {name: text.replace(old, new) for name, text in desk.show(viewer, draft).files.items()}
+        desk.save(viewer, draft, 1, files)
+        return f"d{draft}"
+
+    later = versions.compare(viewer, before, drawn('name="承認"', 'name="決裁"'))
+    assert (later.cases.running, later.cases.before, later.cases.at_removed) == (2, 2, 0)
+    gone = versions.compare(viewer, before, drawn('"approve"', '"decide"'))
+    assert {one.what for one in gone.comparison.changes if one.element == "decide"} == {"id"}, "the same step under another id"
+    other = versions.compare(viewer, before, drawn('<bpmn:userTask id="approve" name="承認"', '<bpmn:userTask id="decide" name="決裁"'))
+    assert (other.cases.at_removed, [one[0] for one in other.cases.waiting]) == (1, ["approve"])
+    assert versions.compare(viewer, before, before).cases.before == 0
