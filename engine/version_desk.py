@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from engine import coming, compare_desk, definitions, draft_authors, draft_files, draft_locks, history, parsing, people, version_list
 from engine.checker.proving import Prover
 from engine.clock import civil_day
-from engine.compare_desk import ComparePage
+from engine.compare_desk import ComparePage, Side
 from engine.draft_desk import STATES
 from engine.draft_views import DraftPage
 from engine.errors import (
@@ -75,6 +75,10 @@ class VersionDesk:
     def compare(self, viewer: Viewer, before: str, after: str) -> ComparePage:
         """Two versions (`v12`) or drafts (`d5`) side by side. Raises NotAllowed, VersionNotFound, DraftNotFound."""
         return compare_desk.page(self._engine, viewer, before, after)
+
+    def side(self, viewer: Viewer, ref: str) -> Side:
+        """A version or draft by its reference, with its files. Raises NotAllowed, VersionNotFound, DraftNotFound."""
+        return compare_desk.side(self._engine, viewer, ref)
 
     def reference(self, viewer: Viewer, process_id: str, number: int) -> str:
         """The reference (`v12`) of a procedure's version by its number. Raises NotAllowed, ProcessNotFound, VersionNotFound."""

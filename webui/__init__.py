@@ -24,6 +24,7 @@ from webui.admin_posts import posts
 from webui.cases import cases
 from webui.designer import designer, may_design
 from webui.designer_desk import designer_desk
+from webui.designer_versions import versions
 from webui.diagrams import diagrams
 from webui.handovers import handovers
 from webui.health import health
@@ -113,7 +114,7 @@ def create_app(
     auth.register(app)
     for blueprint in (inbox, tasks, referrals, report, cases, diagrams, notices, receiving, webhooks, stopped, register, help, health):
         app.register_blueprint(blueprint)
-    for blueprint in (links, outside, ledgers, designer, designer_desk):
+    for blueprint in (links, outside, ledgers, designer, designer_desk, versions):
         app.register_blueprint(blueprint)
     for blueprint in (admin, people, posts, orders, absences, handovers):
         app.register_blueprint(blueprint)

@@ -2,6 +2,8 @@
 //
 // <div class="diagram" data-diagram="address of BPMN XML" data-diagram-state="address of JSON" data-diagram-label="…"
 //      data-diagram-link="/cases/12?diagram={path}"></div>
+// With data-diagram-marks (the same as JSON, states "added" | "removed" | "changed") instead of a state, two versions are compared: what is
+// marked [data-diagram-twin] moves together, and links with data-show-element lead to the element.
 // State: {element id: {state: "done" | "current" | "overdue", label, count, calls: path of the diagram behind a call activity}}
 import './diagram.css';
 import NavigatedViewer from 'bpmn-js/lib/NavigatedViewer';
@@ -10,6 +12,7 @@ import words from './diagram-words.js';
 const FONT = '"Noto Sans JP", "Noto Sans CJK JP", "Hiragino Sans", "BIZ UDPGothic", "Yu Gothic UI", Meiryo, sans-serif';
 const LEGIBLE = 0.6;
 const STATES = ['done', 'current', 'overdue'];
+const CHANGES = ['added', 'removed', 'changed'];
 
 function make(tag, className, text) {
   const made = document.createElement(tag);
@@ -41,7 +44,9 @@ class Diagram {
   async show() {
     const [xml, state] = await Promise.all([this.load('diagram', 'text'), this.load('diagramState', 'json')]);
     await this.viewer.importXML(xml);
-    this.mark(state ?? {});
+    const marks = this.place.dataset.diagramMarks;
+    this.states = marks ? CHANGES : STATES;
+    this.mark(state ?? JSON.parse(marks || '{}'));
     this.controls();
     this.fit();
     this.touch();
@@ -65,8 +70,12 @@ class Diagram {
     this.current = [];
     for (const [id, { state: is, label, count, calls }] of Object.entries(state)) {
       const shape = registry.get(id);
-      if (!shape || shape.waypoints) continue;
-      if (STATES.includes(is)) {
+      if (!shape) continue;
+      if (shape.waypoints || shape.isFrame || !shape.parent?.parent) {
+        if (CHANGES.includes(is)) this.canvas.addMarker(id, `is-${is}`);
+        continue;
+      }
+      if (this.states.includes(is)) {
         this.canvas.addMarker(id, `is-${is}`);
         if (is !== 'done') this.current.push(shape);
         const small = shape.width < 60;
@@ -95,9 +104,9 @@ class Diagram {
     button('＋', words.zoomIn, () => this.zoom(1.25));
     button('−', words.zoomOut, () => this.zoom(0.8));
     button(words.fit, words.fit, () => this.whole());
-    if (this.current.length) button(words.here, words.here, () => this.here());
+    if (this.current.length && this.states === STATES) button(words.here, words.here, () => this.here());
     const legend = make('p', 'diagram-legend');
-    for (const is of STATES) legend.append(make('span', `diagram-badge is-${is}`, words[is]));
+    for (const is of this.states) legend.append(make('span', `diagram-badge is-${is}`, words[is]));
     this.tools.append(legend);
 
     this.stage.addEventListener('keydown', (event) => {
@@ -168,6 +177,17 @@ class Diagram {
     else this.centre(inner.x + this.stage.clientWidth / scale / 2 - 16, inner.y + inner.height / 2, scale);
   }
 
+  // Brings one element to the middle and marks it as the one that was asked for.
+  point(id) {
+    const shape = this.viewer.get('elementRegistry').get(id);
+    const points = shape.waypoints ?? [{ x: shape.x + shape.width / 2, y: shape.y + shape.height / 2 }];
+    if (this.pointed) this.canvas.removeMarker(this.pointed, 'is-pointed');
+    this.canvas.addMarker(id, 'is-pointed');
+    this.pointed = id;
+    const middle = points[Math.floor((points.length - 1) / 2)];
+    this.centre(middle.x, middle.y, Math.max(this.canvas.zoom(), LEGIBLE + 0.15));
+  }
+
   centre(x, y, scale) {
     const width = this.stage.clientWidth / scale;
     const height = this.stage.clientHeight / scale;
@@ -176,9 +196,47 @@ class Diagram {
   }
 }
 
+const shown = [];
 for (const place of document.querySelectorAll('[data-diagram]')) {
-  new Diagram(place).show().catch(() => {
-    place.replaceChildren(make('p', 'alert alert-warning', words.broken));
-    place.dataset.ready = 'failed';
-  });
+  const diagram = new Diagram(place);
+  shown.push(
+    diagram
+      .show()
+      .then(() => diagram)
+      .catch(() => {
+        place.replaceChildren(make('p', 'alert alert-warning', words.broken));
+        place.dataset.ready = 'failed';
+      }),
+  );
 }
+
+// Two versions side by side: what one shows the other shows, and a line of the list leads to its element in both.
+async function twins() {
+  const pair = (await Promise.all(shown)).filter((one) => one && 'diagramTwin' in one.place.dataset);
+  let leading = false;
+  for (const one of pair) {
+    one.viewer.get('eventBus').on('canvas.viewbox.changed', ({ viewbox }) => {
+      if (leading) return;
+      leading = true;
+      for (const other of pair) {
+        if (other === one || !other.stage.clientWidth) continue;
+        const width = other.stage.clientWidth / viewbox.scale;
+        const height = other.stage.clientHeight / viewbox.scale;
+        other.canvas.viewbox({ x: viewbox.x, y: viewbox.y, width, height });
+      }
+      leading = false;
+    });
+  }
+  const here = document.querySelector('[data-diagram-twin]')?.dataset.diagramProcess;
+  for (const link of document.querySelectorAll(`[data-show-diagram="${CSS.escape(here || '')}"]`)) {
+    link.addEventListener('click', (event) => {
+      const found = pair.filter((one) => one.viewer.get('elementRegistry').get(link.dataset.showElement));
+      if (!found.length || event.ctrlKey || event.metaKey) return;
+      event.preventDefault();
+      for (const one of [...found].reverse()) one.point(link.dataset.showElement);
+      found[0].place.scrollIntoView({ block: 'center' });
+      found[0].stage.focus({ preventScroll: true });
+    });
+  }
+}
+if (document.querySelector('[data-diagram-twin]')) twins();
