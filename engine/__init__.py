@@ -5,6 +5,7 @@ from __future__ import annotations
 from engine.accounts import check_new_password, hash_password
 from engine.clock import JST, Clock, SetClock, SystemClock, civil_day, end_of_day, start_of_day
 from engine.compare import Change, Comparison
+from engine.compare import compare as compare_files
 from engine.compare_cases import Touched
 from engine.compare_desk import ComparePage, DiagramPair, Side
 from engine.deadlines import guide_day, statutory_due
@@ -400,6 +401,7 @@ __all__ = [
     "Work",
     "check_new_password",
     "civil_day",
+    "compare_files",
     "end_of_day",
     "guide_day",
     "hash_password",

@@ -15,7 +15,7 @@ import click
 
 import engine as core
 from engine import JST, Engine, Settings, TadachiError
-from webui import cli_acting, cli_ledgers, cli_posts, serving
+from webui import cli_acting, cli_ledgers, cli_posts, cli_versions, serving
 from webui import demo as demonstration
 from webui.cli_directory import people
 from webui.cli_doctor import doctor
@@ -140,14 +140,18 @@ def migrate() -> None:
 @main.command()
 @click.option("--organisation", required=True, help="機関のフォルダー名。")
 @click.option("--as", "person", required=True, metavar="利用者ID", help="誰が施行するか。")
-def deploy(organisation: str, person: str) -> None:
-    """機関のフォルダーの図と決定表を確かめ、変わった手続はすべての場合を検証し、新しい版として施行します。"""
+@click.option("--replace", multiple=True, metavar="手続", help="設計の画面で承認された新しい版があっても、フォルダーの図を施行する手続。")
+def deploy(organisation: str, person: str, replace: tuple[str, ...]) -> None:
+    """機関のフォルダーの図と決定表を確かめ、変わった手続はすべての場合を検証し、新しい版として施行します。
+
+    設計の画面で承認された版のほうが新しい手続は、フォルダーの図が変わっていなければそのままにし、変わっていれば施行せずに知らせます。
+    """
     engine = _engine()
     viewer = engine.viewer(person)
     allowed = engine.organisation(organisation).rules.deployers
     if viewer.organisation != organisation or not viewer.has_role(*allowed):
         raise core.NotAllowed()
-    stored = engine.deploy(organisation, person, _warn)
+    stored = engine.deploy(organisation, person, _warn, replace=replace)
     for process_id, version in stored:
         click.echo(f"{process_id} 第{version}版")
     if not stored:
@@ -618,7 +622,7 @@ def verify() -> None:
 
 
 main.add_command(people)
-for command in (*cli_acting.COMMANDS, *cli_ledgers.COMMANDS, *cli_posts.COMMANDS):
+for command in (*cli_acting.COMMANDS, *cli_ledgers.COMMANDS, *cli_posts.COMMANDS, *cli_versions.COMMANDS):
     main.add_command(command)
 main.add_command(doctor)
 

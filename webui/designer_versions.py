@@ -132,7 +132,9 @@ def files(definition_id: int) -> Response:
         for name, data in sorted(held.items()):
             archive.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)
     return Response(
-        packed.getvalue(), mimetype="application/zip", headers={"Content-Disposition": f'attachment; filename="version-{definition_id}.zip"'}
+        packed.getvalue(),
+        mimetype="application/zip",
+        headers={"Content-Disposition": f'attachment; filename="version-{definition_id}.zip"'},
     )
 
 
