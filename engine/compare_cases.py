@@ -51,7 +51,7 @@ def touched(connection: sa.Connection, definitions: Definitions, definition_id: 
         here = frozenset(_rests(Marking.load(text), way.net))
         if here not in seen:
             gone = frozenset(here & way.removed)
-            seen[here] = (bool(gone or way.ahead(here) & way.changed), gone)
+            seen[here] = (bool(gone or way.everybody or way.ahead(here) & way.changed), gone)
         concerned, gone = seen[here]
         before += concerned
         at_removed += bool(gone)
@@ -81,6 +81,8 @@ class _Way:
         flows = {(net.nodes[flow.source].process, flow.id): flow.source for flow in net.flows}
         at_sources = {flows[key] for key in other if key in flows}
         tables = {one.element for one in comparison.changes if not one.process}
+        #: A table that no step names is computed after every change of facts: it concerns whoever still runs.
+        self.everybody = bool(tables - {node.decision for node in net.nodes if node.decision})
         self.removed = frozenset(node.index for node in net.nodes if (node.process, node.element) in gone)
         self.changed = frozenset(
             node.index

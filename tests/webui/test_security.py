@@ -38,6 +38,12 @@ def writing_rules(app: Flask) -> list[str]:
         "webhook_id": 3,
         "link_id": 1,
         "token": "made-up",
+        "draft_id": 1,
+        "proof_id": 1,
+        "rule": "deadlock",
+        "definition_id": 1,
+        "process": "isa_incident",
+        "ref": "v1",
     }
     return [
         adapter.build(rule.endpoint, {name: values[name] for name in rule.arguments}, method="POST")
@@ -68,6 +74,12 @@ def test_nothing_is_shown_without_signing_in(app: Flask) -> None:
         "webhook_id": 3,
         "link_id": 1,
         "token": "made-up",
+        "draft_id": 1,
+        "proof_id": 1,
+        "rule": "deadlock",
+        "definition_id": 1,
+        "process": "isa_incident",
+        "ref": "v1",
     }
     for rule in app.url_map.iter_rules():
         if rule.endpoint in PUBLIC or "GET" not in (rule.methods or ()):
