@@ -8,6 +8,7 @@ from engine.compare import Change, Comparison
 from engine.compare import compare as compare_files
 from engine.compare_cases import Touched
 from engine.compare_desk import ComparePage, DiagramPair, Side
+from engine.compare_scenarios import ScenarioCompared
 from engine.deadlines import guide_day, statutory_due
 from engine.directory import Directory, DirectoryPerson, SyncPlan
 from engine.directory_csv import CsvDirectory
@@ -88,6 +89,7 @@ from engine.errors import (
     SamePerson,
     ScenarioBroken,
     ScenarioFailed,
+    ScenariosBusy,
     SettingsBroken,
     SignInRefused,
     SnoozeRefused,
@@ -347,7 +349,9 @@ __all__ = [
     "SamePerson",
     "Scenario",
     "ScenarioBroken",
+    "ScenarioCompared",
     "ScenarioFailed",
+    "ScenariosBusy",
     "SeatHeld",
     "SeatShown",
     "Secret",

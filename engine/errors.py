@@ -234,6 +234,12 @@ class ReviewClosed(Conflict):
     message = "{why}"
 
 
+class ScenariosBusy(Conflict):
+    """Somebody else has scenarios played on two versions now."""
+
+    message = "ほかの人がシナリオを試しています。1分ほど待って、もう一度お試しください。"
+
+
 class VersionMoved(Conflict):
     """Another version of the procedure has been put in force, or approved, since the reviewer compared."""
 

@@ -7,15 +7,29 @@ folder as it is on the day of the approval. Running cases keep their version.
 from __future__ import annotations
 
 import json
+import threading
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from engine import coming, compare_desk, definitions, draft_authors, draft_files, draft_locks, history, parsing, people, version_list
+from engine import (
+    coming,
+    compare_desk,
+    compare_scenarios,
+    definitions,
+    draft_authors,
+    draft_files,
+    draft_locks,
+    history,
+    parsing,
+    people,
+    version_list,
+)
 from engine.checker.proving import Prover
 from engine.clock import civil_day
 from engine.compare_desk import ComparePage, Side
+from engine.compare_scenarios import ScenarioCompared
 from engine.draft_desk import STATES
 from engine.draft_views import DraftPage
 from engine.errors import (
@@ -28,6 +42,7 @@ from engine.errors import (
     ReviewClosed,
     ReviewRefused,
     SamePerson,
+    ScenariosBusy,
     VersionMoved,
     VersionNotFound,
 )
@@ -50,6 +65,7 @@ class VersionDesk:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._playing = threading.Lock()  # a process that plays scenarios keeps a processor busy: one at a time
 
     # ---------------------------------------------------------------- look
 
@@ -75,6 +91,27 @@ class VersionDesk:
     def compare(self, viewer: Viewer, before: str, after: str) -> ComparePage:
         """Two versions (`v12`) or drafts (`d5`) side by side. Raises NotAllowed, VersionNotFound, DraftNotFound."""
         return compare_desk.page(self._engine, viewer, before, after)
+
+    def scenarios(
+        self, viewer: Viewer, before: str, after: str, *, seconds: float = compare_scenarios.SECONDS
+    ) -> tuple[ScenarioCompared, ...]:
+        """The office's scenarios played on both, to tell which go otherwise. It takes up to a minute.
+
+        Raises:
+            NotAllowed, VersionNotFound, DraftNotFound, DefinitionRefused (a draft that the gate refuses), ScenariosBusy.
+        """
+        old, new = self.side(viewer, before), self.side(viewer, after)
+        for one in (old, new):
+            if one.draft is not None:
+                self._examined(viewer, self._engine.drafts.show(viewer, one.draft))
+        if not self._playing.acquire(blocking=False):
+            raise ScenariosBusy()
+        try:
+            return compare_scenarios.play_both(
+                self._engine, viewer.organisation, new.process_id, old.files, new.files, seconds=seconds
+            )  # fmt: skip
+        finally:
+            self._playing.release()
 
     def side(self, viewer: Viewer, ref: str) -> Side:
         """A version or draft by its reference, with its files. Raises NotAllowed, VersionNotFound, DraftNotFound."""

@@ -13,6 +13,8 @@ from webui.cli_shared import open_engine, print_json
 STATES = {"coming": "施行前", "in_force": "施行中", "past": "旧版", "cancelled": "取消し"}
 HOW = {"added": "追加", "removed": "削除", "changed": "変更", "moved": "移動"}
 
+DIFFERS = {"outcome": "結果が変わる", "way": "途中が変わる", "": "同じ", "late": "時間切れ"}
+
 
 @click.command()
 @click.argument("process")
@@ -36,28 +38,38 @@ def versions(process: str, person: str, as_json: bool) -> None:
 @click.argument("before", metavar="A")
 @click.argument("after", metavar="B")
 @click.option("--as", "person", metavar="利用者ID", help="誰として見るか（版や下書きを比べるとき）。")
+@click.option(
+    "--scenarios", "play", is_flag=True, help="機関のシナリオを両方で演じ、結果が変わるものも示します（版や下書きを比べるとき）。"
+)
 @click.option("--json", "as_json", is_flag=True)
-def compare(before: str, after: str, person: str | None, as_json: bool) -> None:
+def compare(before: str, after: str, person: str | None, play: bool, as_json: bool) -> None:
     """A から B へ何が変わるかを、要素ごとに示します。
 
     A と B は、版（手続:番号　例 isa_incident:2）、下書き（draft:番号）、ファイル（.bpmn・.dmn）かフォルダーです。
     """
     if all(Path(one).exists() for one in (before, after)):
-        found, cases = compare_files(_files(Path(before)), _files(Path(after))), None
+        found, cases, played = compare_files(_files(Path(before)), _files(Path(after))), None, None
     else:
         if person is None:
             raise click.UsageError("版や下書きを比べるには --as が要ります。")
         engine = open_engine()
-        page = engine.versions.compare(engine.viewer(person), _reference(engine, person, before), _reference(engine, person, after))
+        pair = _reference(engine, person, before), _reference(engine, person, after)
+        page = engine.versions.compare(engine.viewer(person), *pair)
         found, cases = page.comparison, page.cases
+        played = engine.versions.scenarios(engine.viewer(person), *pair) if play else None
     if as_json:
-        print_json({"changes": found.changes, "layout_only": found.layout_only, "broken": found.broken, "cases": cases})
+        print_json(
+            {"changes": found.changes, "layout_only": found.layout_only, "broken": found.broken, "cases": cases, "scenarios": played}
+        )
         return
     _tell(found)
     if cases is not None:
         click.echo(
             f"進行中の案件 {cases.running}件（変わったところがこの先にある {cases.before}件、なくなったところで待っている {cases.at_removed}件）"
         )
+    for one in played or ():
+        told = f"：{one.before} → {one.after}" if one.differs == "outcome" else ""
+        click.echo(f"シナリオ {one.file}　{DIFFERS[one.differs]}{told}")
 
 
 def _reference(engine: Engine, person: str, text: str) -> str:

@@ -22,6 +22,7 @@ from engine import (
     NotAllowed,
     ProcessNotFound,
     SamePerson,
+    ScenarioCompared,
     TadachiError,
     read_date,
 )
@@ -33,6 +34,7 @@ versions = Blueprint("designer_versions", __name__)
 STATES = {"coming": "施行前", "in_force": "施行中", "past": "旧版", "cancelled": "取消し"}
 VERDICTS = {"approved": "承認", "returned": "差戻し", "withdrawn": "依頼の取下げ", "": "確認中"}
 HOW = {"added": "追加", "removed": "削除", "changed": "変更", "moved": "移動"}
+DIFFERS = {"outcome": "結果が変わる", "way": "途中が変わる", "": "同じ", "late": "時間切れ"}
 #: A list longer than this is cut on the page; the command has all of it.
 MOST_CHANGES = 500
 
@@ -261,6 +263,23 @@ def compare() -> Any:
         "designer/compare.html", page=page, shown=shown, marks=marks, groups=grouped(page.comparison), how=HOW, others=others,
         states=STATES, most=MOST_CHANGES,
     )  # fmt: skip
+
+
+@versions.get("/designer/compare/scenarios")
+def scenarios() -> Any:
+    """The office's scenarios played on both; it takes its time."""
+    before, after = query_text("from") or "", query_text("to") or ""
+    desk, seen = engine().versions, viewer()
+    problem: TadachiError | None = None
+    rows: tuple[ScenarioCompared, ...] = ()
+    try:
+        rows = desk.scenarios(seen, before, after)
+    except (Conflict, DefinitionRefused) as error:
+        problem = error
+    page = render_template(
+        "designer/scenarios.html", before=desk.side(seen, before), after=desk.side(seen, after), rows=rows, problem=problem, words=DIFFERS
+    )
+    return page, status_of(problem) if problem else 200
 
 
 @versions.get("/designer/compare/<ref>/<path:name>")

@@ -250,6 +250,44 @@ def test_the_designer_leads_there(author: FlaskClient, draft: int) -> None:
     assert f"/designer/{draft}/review" in author.get(f"/designer/{draft}").text
 
 
+SCENARIO = """
+title: 両方を済ませる
+process: office_parallel
+starts: 2026-11-16T10:00:00+09:00
+start: {by: staff@a, answers: {item_summary: 点検, owning_unit: a, amount: 1}}
+steps:
+  - complete: left
+  - complete: right
+"""
+
+
+def test_scenarios_are_played_on_both_and_what_goes_otherwise_is_told(
+    world: World, author: FlaskClient, monkeypatch: pytest.MonkeyPatch, draft: int
+) -> None:
+    place = world.engine.settings.bpmn / "office" / "scenarios"
+    place.mkdir()
+    (place / "both.yaml").write_text(SCENARIO, "utf-8")
+    (place / "stops.yaml").write_text(SCENARIO.replace("両方を", "片方だけ").replace("  - complete: right\n", ""), "utf-8")
+    (place / "other.yaml").write_text(SCENARIO.replace("office_parallel", "office_approval"), "utf-8")
+    base = world.rows("definition", process_id=PROCESS)[-1]["id"]
+    desk, viewer = world.engine.drafts, world.engine.viewer(AUTHOR)
+    other = desk.begin(viewer, PROCESS)
+    files = {n: t.replace('name="both"', "").replace('"right"', '"right_one"') for n, t in desk.show(viewer, other).files.items()}
+    desk.save(viewer, other, 1, files)
+    same = words(author.get(f"/designer/compare/scenarios?from=v{base}&to=v{base}").text)
+    assert "2件のうち、変わるもの0件" in same and "other.yaml" not in same
+    page = author.get(f"/designer/compare/scenarios?from=v{base}&to=d{other}")
+    text = words(page.text)
+    assert "結果が変わる" in text and "案件は終わりました（両方済み）" in text and "2番目（completeright）で止まります" in text
+    assert "2件のうち、変わるもの2件" in text
+    told = run(world, monkeypatch, "compare", f"{PROCESS}:1", f"draft:{other}", "--as", AUTHOR, "--scenarios").stdout
+    assert "シナリオ both.yaml　結果が変わる" in told and "シナリオ stops.yaml　途中が変わる" in told
+    broken = desk.begin(viewer, PROCESS)
+    refused = {n: t.replace("protection_manager@owning_unit", "nobody@owning_unit") for n, t in files.items()}
+    desk.save(viewer, broken, 1, refused)
+    assert author.get(f"/designer/compare/scenarios?from=v{base}&to=d{broken}").status_code == 422
+
+
 # ---------------------------------------------------------------- commands
 
 
