@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from engine import history, people, starts
 from engine.clock import from_micros, to_micros
-from engine.definitions import timers_of
+from engine.definitions import examine_bundle, timers_of
 from engine.model import definition
 from engine.wakeup import add_jobs
 
@@ -49,9 +49,23 @@ def run(engine: Engine, connection: sa.Connection, payload: Mapping[str, Any]) -
     history.append_to_organisation(connection, row["organisation"], entry)
 
 
+def unfit(engine: Engine) -> Iterator[tuple[str, int, datetime, str]]:
+    """(name, number, instant, why) of approved versions that the office's folder as it is now would refuse; why is "" where it would not."""
+    with engine.reading() as connection:
+        rows = connection.execute(
+            sa.select(definition).where(definition.c.in_force_from > engine.clock.now(), definition.c.cancelled_at.is_(None))
+        ).mappings().all()  # fmt: skip
+    for row in rows:
+        if row["organisation"] in engine.organisations:
+            files = {name: text.encode() for name, text in json.loads(row["bundle"]).items()}
+            findings = examine_bundle(row["process_id"], files, engine.organisations[row["organisation"]])[2]
+            why = next((finding.message for finding in findings if finding.severity == "error"), "")
+            yield row["name"], row["version"], row["in_force_from"], why
+
+
 def _arm(engine: Engine, connection: sa.Connection, row: Mapping[Any, Any], at: datetime, *, opening: bool = False) -> None:
     timers = {row["process_id"]: timers_of(engine.definitions.get(connection, row["id"]).net)}
     starts.arm(connection, row["organisation"], timers, at, opening=opening)
 
 
-__all__ = ["KIND", "key_of", "run", "take_effect"]
+__all__ = ["KIND", "key_of", "run", "take_effect", "unfit"]

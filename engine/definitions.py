@@ -70,6 +70,7 @@ class Prepared:
     bundles: tuple[tuple[str, str, str], ...]  # process id, name, the bundle as it is stored
     warnings: tuple[Finding, ...]
     timers: Mapping[str, Mapping[str, Timer]] = field(default_factory=dict)  # every process id -> timer start event -> when
+    seen: Mapping[str, str] = field(default_factory=dict)  # process id -> digest of the newest version there was
 
 
 @dataclass(frozen=True)
@@ -357,7 +358,7 @@ class Definitions:
         unique = tuple(dict.fromkeys(findings))
         if any(finding.severity == "error" for finding in unique):
             raise DefinitionRefused(unique)
-        return Prepared(tuple(changed), unique, timers)
+        return Prepared(tuple(changed), unique, timers, {process_id: one.digest for process_id, one in known.items()})
 
     def store(
         self, connection: sa.Connection, organisation: Organisation, prepared: Prepared, by: str, at: datetime
@@ -366,11 +367,16 @@ class Definitions:
 
         Returns:
             (process id, version) of each version stored; what somebody else has stored meanwhile is not stored again.
+
+        Raises:
+            FolderBehind: a version was approved meanwhile.
         """
         stored = []
         for process_id, name, text in prepared.bundles:
             last = newest(connection, organisation.id, process_id)
             if last is None or last["digest"] != digest_of(text):
+                if last is not None and last["digest"] != prepared.seen.get(process_id) and _is_drawn(connection, last["id"]):
+                    raise FolderBehind(process=process_id, name=name, number=last["version"])  # approved while the folder was proven
                 stored.append((process_id, add(connection, organisation.id, process_id, name, text, by, at, at)[1]))
         return tuple(stored)
 
@@ -386,6 +392,10 @@ def _left_alone(process_id: str, name: str, stored: Known, digest: str, replace:
         message = f"「{name}」は、設計の画面で承認された第{stored.number}版のほうが新しいので、そのままにしました。"
         return Finding("drawn_version", message, process_id, severity="warning")
     raise FolderBehind(**ids)
+
+
+def _is_drawn(connection: sa.Connection, definition_id: int) -> bool:
+    return connection.scalar(sa.select(draft_review.c.id).where(draft_review.c.definition == definition_id)) is not None
 
 
 def newest(connection: sa.Connection, organisation: str, process_id: str) -> Row | None:

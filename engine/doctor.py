@@ -17,8 +17,9 @@ import holidays
 import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
-from engine import schema
+from engine import coming, schema
 from engine.clock import civil_day, to_micros
+from engine.forms import japanese_instant
 from engine.measures import measures, workers
 from engine.model import APPEND_ONLY, job
 from engine.notices import KIND, TOLD
@@ -55,7 +56,7 @@ class Check:
 def examine(engine: Engine) -> tuple[Check, ...]:
     """Look at everything; what needs the database is left out when it does not answer."""
     found: list[Check] = []
-    with_database: tuple[Callable[[Engine], Iterator[Check]], ...] = (_triggers, _clocks, _workers, _due_work)
+    with_database: tuple[Callable[[Engine], Iterator[Check]], ...] = (_triggers, _clocks, _workers, _due_work, _coming)
     try:
         with engine.reading() as connection:
             revision = schema.revision(connection)
@@ -264,6 +265,19 @@ def _secret(engine: Engine) -> Iterator[Check]:
         )
     else:
         yield Check("secret", "ok", "クッキーに署名する鍵は、持ち主だけが読めます。")
+
+
+def _coming(engine: Engine) -> Iterator[Check]:
+    found = list(coming.unfit(engine))
+    for name, number, since, why in found:
+        if why:
+            when = japanese_instant(since.isoformat())
+            yield Check(
+                "coming", "fault",
+                f"手続「{name}」の第{number}版（{when}から施行）は、いまの機関のフォルダーに合いません：{why}施行を取り消すか、フォルダーを直してください。",
+            )  # fmt: skip
+    if not any(why for *_, why in found):
+        yield Check("coming", "ok", f"これから施行される版は{len(found)}件で、機関のフォルダーに合っています。")
 
 
 def _proofs(engine: Engine) -> Iterator[Check]:

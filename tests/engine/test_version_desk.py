@@ -29,6 +29,7 @@ from engine import (
 from engine.checker import Report
 from engine.draft_desk import DraftDesk
 from engine.examiner import Examiner
+from engine.offices import Offices
 from tests.engine.drawing import diagram, end, flows, start, timer
 from tests.support import (
     GENERAL,
@@ -207,6 +208,8 @@ def test_nobody_approves_what_he_drew_or_laid_before_others(place: World) -> Non
         approve(place, draft, revision, person=AUTHOR)
     with pytest.raises(SamePerson):
         versions.send_back(seen(place, AUTHOR), draft, "直す")
+    refused = [json.loads(row["data"]) for row in place.rows("history", tag="attempt.refused")]
+    assert [(one["attempt"]["verb"], one["error"]) for one in refused] == [("approve", "SamePerson"), ("send_back", "SamePerson")]
     assert "ほかの人" in versions.review(seen(place, AUTHOR), draft).why_not
     assert versions.review(seen(place, REVIEWER), draft).why_not == ""
 
@@ -464,6 +467,37 @@ def test_a_deployment_never_overtakes_a_version_that_is_to_come(place: World) ->
     with pytest.raises(VersionComing, match="先にその施行を取り消して"):
         place.engine.deploy("office", AUTHOR, replace=[PROCESS])
     assert newest(place)["version"] == 2
+
+
+def test_what_is_approved_while_a_folder_is_proven_is_not_overwritten(place: World) -> None:
+    draft, revision = ask(place)
+    change_folder(place, "右", "右側")
+    proofs = place.engine.prove
+    done: list[Any] = []
+
+    def meanwhile(process: str, files: Any, office: Any, **more: Any) -> Report:
+        if not done:
+            done.append(process)
+            place.engine.prove = proofs
+            approve(place, draft, revision)
+        return proofs(process, files, office, **more)
+
+    place.engine.prove = meanwhile
+    with pytest.raises(FolderBehind):
+        place.engine.deploy("office", AUTHOR)
+    assert done and newest(place)["version"] == 2 and step_names(place) == {"左の確認", "右"}
+
+
+def test_the_doctor_says_when_the_folder_no_longer_allows_what_is_to_come(place: World) -> None:
+    approve(place, *ask(place), in_force_from=TOMORROW)
+    assert ("coming", "ok") in {(one.name, one.state) for one in place.engine.examine()}
+    rules = place.engine.settings.bpmn / "office" / "clauses.csv"
+    assert rules.is_file()
+    file = place.engine.settings.bpmn / "office" / "organisation.toml"
+    file.write_text(file.read_text("utf-8").replace('"protection_manager"', '"keeper"'), "utf-8")
+    place.engine.organisations = Offices(place.engine.settings.bpmn)
+    (told,) = [one for one in place.engine.examine() if one.name == "coming"]
+    assert told.state == "fault" and "第2版" in told.text and "左の確認" not in told.text
 
 
 def test_what_was_written_back_to_the_folder_is_the_same_version(place: World) -> None:
