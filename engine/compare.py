@@ -75,6 +75,9 @@ def compare(before: Mapping[str, bytes], after: Mapping[str, bytes], say: Say | 
     words: Say = say or (lambda _code, value: value)
     broken: list[str] = []
     old, new = _roots(before, broken), _roots(after, broken)
+    for name in broken:  # on one side only, all of it would seem to have come or gone
+        old.pop(name, None)
+        new.pop(name, None)
     drawn, drawn_now = drawings(_of(old, ".bpmn")), drawings(_of(new, ".bpmn"))
     changes: list[Change] = []
     layout: list[tuple[str, str]] = []

@@ -192,6 +192,8 @@ def test_a_diagram_that_is_called_comes_goes_and_changes_under_its_own_name() ->
 def test_a_file_that_is_no_xml_is_told_and_stops_nothing() -> None:
     found = compare({FILE: drawn()}, {FILE: drawn(), "office/other.dmn": b"<!DOCTYPE x><x/>"})
     assert found.broken == ("office/other.dmn",) and found.changes == ()
+    found = compare({FILE: drawn()}, {FILE: b"<broken"})
+    assert found.broken == (FILE,) and found.changes == ()
 
 
 def test_marks_say_what_to_paint_on_each_side() -> None:
