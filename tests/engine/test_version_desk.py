@@ -491,10 +491,8 @@ def test_what_is_approved_while_a_folder_is_proven_is_not_overwritten(place: Wor
 def test_the_doctor_says_when_the_folder_no_longer_allows_what_is_to_come(place: World) -> None:
     approve(place, *ask(place), in_force_from=TOMORROW)
     assert ("coming", "ok") in {(one.name, one.state) for one in place.engine.examine()}
-    rules = place.engine.settings.bpmn / "office" / "clauses.csv"
-    assert rules.is_file()
-    file = place.engine.settings.bpmn / "office" / "organisation.toml"
-    file.write_text(file.read_text("utf-8").replace('"protection_manager"', '"keeper"'), "utf-8")
+    file = place.engine.settings.bpmn / "office" / "rules.toml"
+    file.write_text(file.read_text("utf-8").replace('key = "general"', 'key = "other"'), "utf-8")
     place.engine.organisations = Offices(place.engine.settings.bpmn)
     (told,) = [one for one in place.engine.examine() if one.name == "coming"]
     assert told.state == "fault" and "第2版" in told.text and "左の確認" not in told.text
