@@ -76,6 +76,9 @@ from engine.errors import (
     OrganisationNotFound,
     PersonExists,
     PersonNotFound,
+    PlayMoved,
+    PlayRefused,
+    PlayTooLong,
     ProcessNotFound,
     ProofNotFound,
     ReasonRequired,
@@ -131,6 +134,7 @@ from engine.outside_views import LinkMade, LinkShown, LinksShown, OutsideForm, O
 from engine.papers import Paper
 from engine.people import ABSENCES, DEPUTY_KINDS, HOLDING_KINDS, SYSTEM
 from engine.reorganisation import Change as UnitChange
+from engine.sandbox_views import ClauseReached, Coverage, Played, PlayPage, Reached, ScenarioPlayed, ScenariosPlayed
 from engine.scenario import Player, Scenario
 from engine.scenario import load as load_scenario
 from engine.service import Engine
@@ -222,6 +226,7 @@ __all__ = [
     "Cell",
     "Change",
     "ChoiceShown",
+    "ClauseReached",
     "ClauseShown",
     "Clock",
     "ClockShown",
@@ -232,6 +237,7 @@ __all__ = [
     "Conflict",
     "Consequence",
     "CorrectionField",
+    "Coverage",
     "CsvDirectory",
     "DatedFactInvalid",
     "DefinitionRefused",
@@ -328,11 +334,17 @@ __all__ = [
     "PersonNotFound",
     "PersonPage",
     "PersonRow",
+    "PlayMoved",
+    "PlayPage",
+    "PlayRefused",
+    "PlayTooLong",
+    "Played",
     "Player",
     "ProcedureShown",
     "ProcessNotFound",
     "ProofNotFound",
     "ProofShown",
+    "Reached",
     "ReasonRequired",
     "ReceivingShown",
     "ReferralClosed",
@@ -351,7 +363,9 @@ __all__ = [
     "ScenarioBroken",
     "ScenarioCompared",
     "ScenarioFailed",
+    "ScenarioPlayed",
     "ScenariosBusy",
+    "ScenariosPlayed",
     "SeatHeld",
     "SeatShown",
     "Secret",

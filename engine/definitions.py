@@ -24,6 +24,7 @@ from engine.model import Row, definition, draft_review
 from engine.net import Net, Timer
 from engine.organisation import Organisation
 from engine.views import Viewer
+from engine.witness import Seen
 
 if TYPE_CHECKING:  # the prover itself plays procedures, and is handed in
     from engine.checker.proving import Prove
@@ -41,6 +42,7 @@ class Definition:
     net: Net
     decisions: Mapping[str, Decision]
     files: Mapping[str, bytes]
+    seen: Seen | None = field(default=None, compare=False)  # in a sandbox: what its cases have passed
 
     @cached_property
     def named_fields(self) -> frozenset[str]:

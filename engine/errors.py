@@ -698,3 +698,21 @@ class SyncRefused(Invalid):
         "{of}人のうち{ending}人の利用を終えることになるため、止めました（一度に終えられるのは{limit}人まで）。何も変えていません。"
         "名簿が正しいと確かめたうえで行うには --force を付けてください。"
     )
+
+
+class PlayRefused(Invalid):
+    """The sandbox cannot play what was asked for."""
+
+    message = "{why}"
+
+
+class PlayMoved(Conflict):
+    """The run was played on in another window."""
+
+    message = "別の画面で操作が進んでいます。いまの状態を表示しています。もう一度操作してください。"
+
+
+class PlayTooLong(Invalid):
+    """A run that needs more time or more due work than a sandbox has."""
+
+    message = "試行が長くなりすぎたため、止めました（{why}）。"

@@ -54,7 +54,7 @@ def if_nobody_acts(engine: Engine, case_id: int, days: int) -> tuple[Foretold, .
         apart._reader = database
         _run(apart, clock, until)
         with database.connect() as connection:
-            return tuple(_told(connection, apart, case_id, seen))
+            return tuple(told(connection, apart, case_id, seen))
     finally:
         database.dispose()
 
@@ -120,7 +120,8 @@ def _run(engine: Engine, clock: SetClock, until: datetime) -> None:
     log.warning("a schedule was cut off after %s runs", MOST_RUNS)
 
 
-def _told(connection: sa.Connection, engine: Engine, case_id: int, after: int) -> Iterable[Foretold]:
+def told(connection: sa.Connection, engine: Engine, case_id: int, after: int) -> Iterable[Foretold]:
+    """What was told since a notice, in the order of time; notices of one cause are one line."""
     notice, person, task = model.notice, model.person, model.task
     rows = connection.execute(
         sa.select(notice, person.c.email, task.c.urgency, task.c.statutory)

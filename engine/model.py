@@ -809,3 +809,15 @@ timed_start = Table(
 APPEND_ONLY = ("history", "ledger_entry")
 
 FAR_FUTURE = from_micros(253_402_214_400_000_000)  # 9999-12-31: "nothing is due", sorts last
+
+# What somebody is playing in the designer's sandbox, one run for each version or draft: the acts alone, everything else is played anew.
+sandbox_run = Table(
+    "sandbox_run",
+    metadata,
+    Column("person", Words(64), ForeignKey("person.id"), primary_key=True),
+    Column("base", Words(40), primary_key=True),  # "versions:12" or "drafts:3"
+    Column("starts", Instant, nullable=False),
+    Column("acts", Text, nullable=False),  # JSON {start, steps}, in the words of a scenario
+    Column("length", Integer, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from engine import orphans, tokens
@@ -23,7 +23,9 @@ from engine.ledger_values import Marked, Passed, items
 from engine.model import storable
 from engine.net import Kind, Net, Node
 from engine.organisation import Organisation
+from engine.play import Play
 from engine.tokens import BpmnError, Marking, NotForeseen, ServiceFailed, Step, Wait
+from engine.witness import Witness
 
 if TYPE_CHECKING:
     from engine.desk import Begun, Desk
@@ -105,6 +107,12 @@ class Move:
             "setting": self.setting,
             "in_office_hours": self.in_office_hours,
         }
+
+    @property
+    def play(self) -> Callable[..., Play]:
+        """What plays the act's tokens: with a witness where somebody counts what cases pass; a preview passes nothing."""
+        seen = self.definition.seen if self.acting else None
+        return Play if seen is None else partial(Witness, seen)
 
     @property
     def at_desk(self) -> Desk:

@@ -58,6 +58,16 @@ class Offices(Mapping[str, Organisation]):
         }
 
 
+class Fixed(Offices):
+    """One office as it is known at the moment; no database changes its units (for what is played apart from the installation)."""
+
+    def __init__(self, office: Organisation) -> None:
+        self._known = {office.id: office}
+
+    def refresh(self, connection: sa.Connection, now: datetime, *, at_once: bool = False) -> None:
+        """Nothing changes."""
+
+
 def with_changes(office: Organisation, rows: list[Any]) -> Organisation:
     """The office with rows of `unit_change` laid over it."""
     told = [[row["unit"], row["successor"], row["effective_on"].isoformat(), row["begins"]] for row in rows]

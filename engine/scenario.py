@@ -39,25 +39,41 @@ class Scenario:
 
 
 def load(path: Path) -> Scenario:
+    """Read a scenario's file.
+
+    Raises:
+        ScenarioBroken: with every fault found.
+    """
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ScenarioBroken([Finding("yaml", f"YAMLとして読めません：{error}", file=path.name)]) from None
+    return read(text, path.name)
+
+
+def read(text: str, name: str) -> Scenario:
     """Read a scenario.
+
+    Args:
+        name: of its file, for what is wrong with it.
 
     Raises:
         ScenarioBroken: with every fault found.
     """
     findings: list[Finding] = []
     try:
-        data = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ScenarioBroken([Finding("yaml", f"YAMLとして読めません：{error}", file=path.name)]) from None
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ScenarioBroken([Finding("yaml", f"YAMLとして読めません：{error}", file=name)]) from None
     if not isinstance(data, dict):
-        raise ScenarioBroken([Finding("yaml", "見出し（title, process, starts, start, steps）がありません。", file=path.name)])
-    for name in ("title", "process", "starts", "start", "steps"):
-        if name not in data:
-            findings.append(Finding("missing", f"「{name}」がありません。", file=path.name))
+        raise ScenarioBroken([Finding("yaml", "見出し（title, process, starts, start, steps）がありません。", file=name)])
+    for key in ("title", "process", "starts", "start", "steps"):
+        if key not in data:
+            findings.append(Finding("missing", f"「{key}」がありません。", file=name))
     steps = data.get("steps") or []
     for number, step in enumerate(steps, 1):
         if not isinstance(step, dict) or sum(verb in step for verb in VERBS) != 1:
-            findings.append(Finding("step", f"{number}番目のステップには {'・'.join(VERBS)} のどれか一つが要ります。", file=path.name))
+            findings.append(Finding("step", f"{number}番目のステップには {'・'.join(VERBS)} のどれか一つが要ります。", file=name))
     if findings:
         raise ScenarioBroken(findings)
     starts = data["starts"]
@@ -106,25 +122,38 @@ class Player:
             ScenarioFailed: a step was refused or an expectation did not hold.
         """
         self.move_to(starts or scenario.starts)
-        seat = self._seat(scenario.start["by"], {})
-        unit = seat.partition("@")[2]
-        case_id = self.begin(seat, scenario.process, self._values(scenario.start.get("answers") or {}, unit))
-        self._say(f"{self._when()} {self.office.seat_name(seat)}：開始")
+        case_id = self.start(scenario.start["by"], scenario.process, scenario.start.get("answers") or {})
         for number, step in enumerate(scenario.steps, 1):
             if until is not None and step.get("stage") == until:
                 break
             verb = next(verb for verb in VERBS if verb in step)
             if verb == "expect" and starts is not None:
                 continue  # what is expected names days; told on other days, it is a demonstration
-            try:
-                self._step(case_id, verb, step)
-            except ScenarioFailed:
-                raise
-            except TadachiError as error:
-                raise ScenarioFailed(title=scenario.title, number=number, step=f"{verb} {_words(step[verb])}", why=error.text) from error
-            except _Unexpected as error:
-                raise ScenarioFailed(title=scenario.title, number=number, step=f"{verb} {_words(step[verb])}", why=str(error)) from None
+            self.take(scenario.title, case_id, number, step)
         return case_id
+
+    def start(self, by: str, process: str, answers: Mapping[str, Any]) -> int:
+        """Start a case from a seat (`role@unit`) with answers as a scenario writes them; returns its id."""
+        seat = self._seat(by, {})
+        case_id = self.begin(seat, process, self._values(answers, seat.partition("@")[2]))
+        self._say(f"{self._when()} {self.office.seat_name(seat)}：開始")
+        return case_id
+
+    def take(self, title: str, case_id: int, number: int, step: Mapping[str, Any]) -> None:
+        """Take one step.
+
+        Raises:
+            ScenarioFailed: it was refused (the refusal is the cause) or what it expects does not hold.
+        """
+        verb = next(verb for verb in VERBS if verb in step)
+        try:
+            self._step(case_id, verb, step)
+        except ScenarioFailed:
+            raise
+        except TadachiError as error:
+            raise ScenarioFailed(title=title, number=number, step=f"{verb} {_words(step[verb])}", why=error.text) from error
+        except _Unexpected as error:
+            raise ScenarioFailed(title=title, number=number, step=f"{verb} {_words(step[verb])}", why=str(error)) from None
 
     def _step(self, case_id: int, verb: str, step: Mapping[str, Any]) -> None:
         if "at" in step:
@@ -143,7 +172,7 @@ class Player:
         self._fired = self._firings(case_id)
         answers = self._values(step.get("answers") or {}, str(self._facts(case_id).get("owning_unit") or ""))
         if verb in ("complete", "send_back", "claim"):
-            for row in self._tasks(case_id, step[verb], bool(step.get("each"))):
+            for row in self._tasks(case_id, step[verb], bool(step.get("each")), step.get("instance")):
                 seat = row["seat"] if "by" not in step else self._seat(step["by"], self._facts(case_id))
                 self.handle(verb, seat, row, answers, step)
                 self._say(f"{self._when()} {self.office.seat_name(seat)}：{row['name']}（{verb}）")
@@ -276,12 +305,13 @@ class Player:
             raise _Unexpected(f"「{self.office.seat_name(seat)}」に就いている人がいません。")
         return min(found, key=lambda holder: holder.kind != "main").person
 
-    def _tasks(self, case_id: int, element: str, each: bool) -> Sequence[Row]:
+    def _tasks(self, case_id: int, element: str, each: bool, instance: int | None = None) -> Sequence[Row]:
+        """The open tasks of an element: the first, all of them, or the one whose name has this number (instances count from 1)."""
         with self.engine.reading() as connection:
             rows = connection.execute(
                 sa.select(task).where(task.c.case_id == case_id, task.c.state == "open").order_by(task.c.id)
             ).mappings().all()  # fmt: skip
-        found = [row for row in rows if _is_named(row["node"], element)]
+        found = [row for row in rows if _is_named(row["node"], element) and (instance is None or row["name"].endswith(f"（{instance}）"))]
         if not found:
             raise _Unexpected(f"「{element}」は待っていません（待っているもの：{'、'.join(row['node'] for row in rows) or 'なし'}）。")
         return found if each else found[:1]

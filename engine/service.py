@@ -65,6 +65,7 @@ from engine.outside import OutsideDesk
 from engine.personnel import Personnel
 from engine.preferences import Receiving
 from engine.proof_desk import ProofDesk
+from engine.sandbox_desk import SandboxDesk
 from engine.schema import migrate
 from engine.settings import Settings
 from engine.sight import cases_of, tasks_of
@@ -113,10 +114,11 @@ class Engine:
         sender: notices.Sender | None = None,
         database: sa.Engine | None = None,
         prove: Prove | None = None,
+        organisations: Offices | None = None,
     ) -> None:
         self.settings = settings
         self.clock: Clock = clock or SystemClock()
-        self.organisations = Offices(settings.bpmn)
+        self.organisations = organisations or Offices(settings.bpmn)
         self.sender: notices.Sender = sender or (notices.SmtpSender(settings.mail) if settings.mail else notices.KeptSender())
         self.definitions = Definitions(self.organisations, settings.bpmn / "common")
         self.personnel = Personnel(self)
@@ -130,9 +132,14 @@ class Engine:
         self.drafts = DraftDesk(self)
         self.proofs = ProofDesk(self)
         self.versions = VersionDesk(self)
+        self.sandbox = SandboxDesk(self)
         self.prove: Prove = prove or Prover(settings.proofs)
-        self.database = database or open_database(settings.database)
-        self._reader: sa.Engine = self.database.execution_options(read_only=True)
+        self.use(database or open_database(settings.database))
+
+    def use(self, database: sa.Engine) -> None:
+        """Read and write in a database from now on."""
+        self.database = database
+        self._reader: sa.Engine = database.execution_options(read_only=True)
 
     @classmethod
     def from_environment(cls) -> Engine:

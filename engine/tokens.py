@@ -73,7 +73,7 @@ def start(net: Net, host: Host, event: str | None = None) -> Step:
         if not found:
             raise NotWaiting(wait=event)
         node = found[0]
-    play = Play(net, host, Marking({}, {}))
+    play = _play(net, host, Marking({}, {}))
     play.open(0, 0, 0, node.index)
     return play.settle()
 
@@ -84,7 +84,7 @@ def complete(net: Net, marking: Marking, token: int, host: Host) -> Step:
     Raises:
         NotWaiting: no task waits with this token.
     """
-    play = Play(net, host, marking)
+    play = _play(net, host, marking)
     node = play.task(token)
     if node is None:
         raise NotWaiting(wait=token)
@@ -99,7 +99,7 @@ def send_back(net: Net, marking: Marking, token: int, target: str, host: Host) -
         NotWaiting: no task waits with this token.
         NotSendBack: the step may not return there.
     """
-    play = Play(net, host, marking)
+    play = _play(net, host, marking)
     node = play.task(token)
     if node is None:
         raise NotWaiting(wait=token)
@@ -128,7 +128,7 @@ def retry(net: Net, marking: Marking, wait: Wait, host: Host) -> Step:
     Raises:
         NotWaiting: no failed work waits there any more.
     """
-    play = Play(net, host, marking)
+    play = _play(net, host, marking)
     if not any((owner, node, kind) == (wait.owner, wait.node.index, "service") for kind, owner, node, _ in play.waits()):
         raise NotWaiting(wait=wait.key)
     play.again(wait.owner)
@@ -143,7 +143,7 @@ def deliver(net: Net, marking: Marking, kind: str, name: str, host: Host, wait: 
     """
     if wait is not None:
         return _one(net, marking, wait, kind, name, host)
-    play = Play(net, host, marking)
+    play = _play(net, host, marking)
     if kind == "signal":
         play.signal(name)
     elif not play.message(name):
@@ -153,7 +153,7 @@ def deliver(net: Net, marking: Marking, kind: str, name: str, host: Host, wait: 
 
 def touch(net: Net, marking: Marking, host: Host) -> Step:
     """Facts have changed: look at conditional events."""
-    return Play(net, host, marking).settle()
+    return _play(net, host, marking).settle()
 
 
 def cancel(net: Net, marking: Marking, outcome: str) -> Step:
@@ -184,13 +184,19 @@ def waiting(net: Net, marking: Marking) -> tuple[Wait, ...]:
 
 
 def _one(net: Net, marking: Marking, wait: Wait, kind: str, name: str | None, host: Host) -> Step:
-    play = Play(net, host, marking)
+    play = _play(net, host, marking)
     index, event = wait.node.index, wait.node.event
     armed = any((owner, node) == (wait.owner, index) and found == kind for found, owner, node, _ in play.waits())
     if not armed or (name is not None and (event is None or event.name != name)):
         raise NotWaiting(wait=wait.key)
     play.trigger(wait.owner, index)
     return play.settle()
+
+
+def _play(net: Net, host: Host, marking: Marking) -> Play:
+    """The act about to be played. A host may bring the player (`Move.play`): one that notes what is passed and plays the same."""
+    make = getattr(host, "play", Play)
+    return make(net, host, marking)
 
 
 class _Nobody:
