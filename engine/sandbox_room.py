@@ -228,6 +228,14 @@ class Room:
             raise NotFound(diagram=path)
         return definition.files[found.source].decode()
 
+    def file_of(self, process: str) -> str:
+        """The BPMN XML of the diagram with this process. Raises NotFound."""
+        definition = self._sandbox.definition
+        found = next((one for one in definition.net.diagrams if one.process_id == process), None)
+        if found is None:
+            raise NotFound(process=process)
+        return definition.files[found.source].decode()
+
     def scenario(self, title: str) -> str:
         """The run as a scenario, ending in what stands now. Raises PlayRefused before there is a case."""
         if self.run.start is None:
@@ -258,7 +266,8 @@ class Room:
         office, net = self._sandbox.base.office, self._sandbox.definition.net
         on = civil_day(self._sandbox.clock.now())
         roles = [group.partition("@")[0] for group in net.start.candidate_groups] or [office.reporter_role]
-        seats = office.seats(on)
+        able = {unit.id for unit in office.units.values() if office.owner_role in unit.seats}  # whose own cases find somebody there
+        seats = sorted(office.seats(on), key=lambda seat: seat.partition("@")[2] not in able)
         return next((one for role in roles for one in seats if one.startswith(f"{role}@")), seats[0])
 
     def _own_case(self) -> OpenCase:

@@ -25,6 +25,8 @@ from webui.cases import cases
 from webui.designer import designer, may_design
 from webui.designer_desk import designer_desk
 from webui.designer_versions import versions
+from webui.designer_play import play
+from webui.designer_scenarios import scenarios
 from webui.diagrams import diagrams
 from webui.handovers import handovers
 from webui.health import health
@@ -117,6 +119,8 @@ def create_app(
     for blueprint in (links, outside, ledgers, designer, designer_desk, versions):
         app.register_blueprint(blueprint)
     for blueprint in (admin, people, posts, orders, absences, handovers):
+        app.register_blueprint(blueprint)
+    for blueprint in (play, scenarios):
         app.register_blueprint(blueprint)
     errors.register(app)
     app.context_processor(_words_for_templates)

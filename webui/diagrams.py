@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -42,12 +43,16 @@ def _steps_of(xml: str) -> tuple[tuple[str, str, bool], ...]:
 
 def elements_of(case_id: int, path: str) -> tuple[Element, ...]:
     """Every step of a diagram with what the case did there: what the drawing says, for those who do not see it."""
-    done = engine().diagram_state(viewer(), case_id, path)
+    return elements(engine().diagram(viewer(), case_id, path), engine().diagram_state(viewer(), case_id, path))
+
+
+def elements(xml: str, done: Mapping[str, Mapping[str, Any]]) -> tuple[Element, ...]:
+    """Every step of a drawing with its state (as `Engine.diagram_state` tells it)."""
     rows = []
-    for id, name, is_step in _steps_of(engine().diagram(viewer(), case_id, path)):
+    for id, name, is_step in _steps_of(xml):
         entry = done.get(id)
-        if entry is not None or is_step:
-            now: dict[str, Any] = entry or {}
+        if is_step or (entry is not None and (entry.get("state") or entry.get("calls"))):
+            now: Mapping[str, Any] = entry or {}
             rows.append(Element(name, MARKS.get(now.get("state", ""), ""), now.get("count", 0), now.get("calls")))
     return tuple(rows)
 

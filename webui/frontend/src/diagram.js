@@ -5,6 +5,7 @@
 // With data-diagram-marks (the same as JSON, states "added" | "removed" | "changed") instead of a state, two versions are compared: what is
 // marked [data-diagram-twin] moves together, and links with data-show-element lead to the element.
 // State: {element id: {state: "done" | "current" | "overdue", label, count, calls: path of the diagram behind a call activity}}
+// State: {element id: {state: "done" | "current" | "overdue" | "taken" | "reached" | "missed", label, count, calls: path of the diagram behind a call activity}}
 import './diagram.css';
 import NavigatedViewer from 'bpmn-js/lib/NavigatedViewer';
 import words from './diagram-words.js';
@@ -13,6 +14,10 @@ const FONT = '"Noto Sans JP", "Noto Sans CJK JP", "Hiragino Sans", "BIZ UDPGothi
 const LEGIBLE = 0.6;
 const STATES = ['done', 'current', 'overdue'];
 const CHANGES = ['added', 'removed', 'changed'];
+// What a case does at a step; or, with data-diagram-marks="coverage", what scenarios reach.
+const MARKS = { case: ['done', 'current', 'overdue'], coverage: ['reached', 'missed'] };
+// Flows are only drawn in another colour.
+const FLOWS = ['taken', 'reached', 'missed'];
 
 function make(tag, className, text) {
   const made = document.createElement(tag);
@@ -24,6 +29,7 @@ function make(tag, className, text) {
 class Diagram {
   constructor(place) {
     this.place = place;
+    this.states = MARKS[place.dataset.diagramMarks] ?? MARKS.case;
     this.tools = make('div', 'diagram-tools');
     this.stage = make('div', 'diagram-stage');
     this.stage.tabIndex = 0;
@@ -75,12 +81,14 @@ class Diagram {
         if (CHANGES.includes(is)) this.canvas.addMarker(id, `is-${is}`);
         continue;
       }
+      if (shape?.waypoints && FLOWS.includes(is)) this.canvas.addMarker(id, `is-${is}`);
+      if (!shape || shape.waypoints) continue;
       if (this.states.includes(is)) {
         this.canvas.addMarker(id, `is-${is}`);
-        if (is !== 'done') this.current.push(shape);
+        if (is === 'current' || is === 'overdue') this.current.push(shape);
         const small = shape.width < 60;
         const text = (label || words[is]) + (count > 1 ? ` ${count}` : '');
-        if (!small || is !== 'done') {
+        if (!small || (is !== 'done' && is !== 'reached')) {
           overlays.add(id, 'state', { position: { top: -12, left: small ? shape.width + 14 : shape.width - 6 }, html: make('span', `diagram-badge is-${is}`, text) });
         }
       }
