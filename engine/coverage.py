@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.definitions import bundles
-from engine.errors import ScenarioBroken, TadachiError
+from engine.errors import ProcessNotFound, ScenarioBroken, TadachiError
 from engine.net import Kind, Net
 from engine.organisation import Organisation
 from engine.sandbox import Base, Sandbox
@@ -31,7 +32,12 @@ _LOCK = threading.Lock()
 
 def of_folder(office: Organisation) -> dict[str, str]:
     """The scenarios beside an office's diagrams: file name -> text."""
-    return {path.name: path.read_text("utf-8") for path in sorted((office.folder / "scenarios").glob("*.yaml"))}
+    return {path.name: load_text(path) for path in sorted((office.folder / "scenarios").glob("*.yaml"))}
+
+
+def load_text(path: Path) -> str:
+    """A scenario's text; what cannot be read as text is no scenario, which playing it will tell."""
+    return path.read_text("utf-8", errors="replace")
 
 
 def measure(net: Net, seen: Seen, office: Organisation) -> Coverage:
@@ -136,7 +142,26 @@ def _play(make: type[Engine], settings: Settings, base: Base, name: str, scenari
     return result, sandbox.seen[base.process_id]
 
 
-def play_folder(make: type[Engine], settings: Settings, office: Organisation) -> tuple[tuple[tuple[ScenarioPlayed, ...], Coverage], ...]:
-    """Play the scenarios of every procedure of an office's folder; raises DefinitionRefused."""
-    found, scenarios = bundles(office.folder, office.folder.parent / "common"), of_folder(office)
-    return tuple(play_all(make, settings, Base(office, process_id, found), scenarios) for process_id in found)
+def play_folder(
+    make: type[Engine], settings: Settings, office: Organisation, files: Sequence[Path] | None = None
+) -> tuple[tuple[tuple[ScenarioPlayed, ...], Coverage], ...]:
+    """Play scenarios on the procedures of an office's folder, procedure by procedure.
+
+    Args:
+        files: the scenarios; all beside the diagrams when left out. One for no procedure of the folder fails.
+
+    Raises:
+        DefinitionRefused.
+    """
+    found = bundles(office.folder, office.folder.parent / "common")
+    scenarios = of_folder(office) if files is None else {path.name: load_text(path) for path in files}
+    played = [play_all(make, settings, Base(office, process_id, found), scenarios) for process_id in found]
+    told = {one.name for results, _ in played for one in results}
+    strays = [
+        ScenarioPlayed(name, name, "", False, ProcessNotFound(process=read(text, name).process).text, 0.0)
+        for name, text in scenarios.items()
+        if name not in told
+    ]
+    if strays and played:
+        played[-1] = ((*played[-1][0], *strays), played[-1][1])
+    return tuple(played)

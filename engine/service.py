@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from engine import (
     accounts,
     casefile,
+    coverage,
     directory,
     doctor,
     foretell,
@@ -25,6 +26,7 @@ from engine import (
     jobs,
     ledger_book,
     notices,
+    organisation,
     paper_templates,
     papers,
     people,
@@ -66,6 +68,7 @@ from engine.personnel import Personnel
 from engine.preferences import Receiving
 from engine.proof_desk import ProofDesk
 from engine.sandbox_desk import SandboxDesk
+from engine.sandbox_views import Coverage, ScenarioPlayed
 from engine.schema import migrate
 from engine.settings import Settings
 from engine.sight import cases_of, tasks_of
@@ -152,6 +155,13 @@ class Engine:
     ) -> inspection.Inspection:
         """Check files as a deployment would, without a database; see `engine.inspection.inspect`."""
         return inspection.inspect(paths, on=on, prove=None if static else Prover(settings.proofs), budget=budget)
+
+    @classmethod
+    def rehearse(
+        cls, folder: Path, settings: Settings, files: Sequence[Path] | None = None
+    ) -> tuple[tuple[tuple[ScenarioPlayed, ...], Coverage], ...]:
+        """Play the scenarios of an office's folder, or these files, without a database; see `engine.coverage.play_folder`."""
+        return coverage.play_folder(cls, settings, organisation.load(folder), files)
 
     def organisation(self, organisation_id: str) -> Organisation:
         """An office by id; raises OrganisationNotFound."""

@@ -16,6 +16,7 @@ import click
 import engine as core
 from engine import JST, Engine, Settings, TadachiError
 from webui import cli_acting, cli_ledgers, cli_posts, cli_versions, serving
+from webui import cli_acting, cli_ledgers, cli_play, cli_posts, serving
 from webui import demo as demonstration
 from webui.cli_directory import people
 from webui.cli_doctor import doctor
@@ -500,16 +501,6 @@ def due(known: date, days: int, organisation: str, as_json: bool) -> None:
         click.echo(f"（{days}日目の {raw} は{why}のため、次の開庁日）", err=True)
 
 
-@main.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--organisation", default="isa", show_default=True)
-def play(files: tuple[Path, ...], organisation: str) -> None:
-    """シナリオ（YAML）を、使い捨てのデータベースと動かせる時計で実際のエンジンに演じさせます。"""
-    for file in files:
-        demonstration.play(file, organisation, say=click.echo)
-        click.echo(f"{file.name}：最後まで通りました。")
-
-
 def _budget(_context: click.Context, _parameter: click.Parameter, value: str | None) -> float:
     try:
         seconds = float(value) if value is not None else DEFAULT_BUDGET
@@ -623,6 +614,7 @@ def verify() -> None:
 
 main.add_command(people)
 for command in (*cli_acting.COMMANDS, *cli_ledgers.COMMANDS, *cli_posts.COMMANDS, *cli_versions.COMMANDS):
+for command in (*cli_acting.COMMANDS, *cli_ledgers.COMMANDS, *cli_play.COMMANDS, *cli_posts.COMMANDS):
     main.add_command(command)
 main.add_command(doctor)
 

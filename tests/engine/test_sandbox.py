@@ -13,7 +13,20 @@ import pytest
 import sqlalchemy as sa
 import yaml
 
-from engine import JST, Engine, FormInvalid, NotAllowed, PlayMoved, PlayPage, PlayRefused, ProcessNotFound, TadachiError, Viewer, coverage, sandbox
+from engine import (
+    JST,
+    Engine,
+    FormInvalid,
+    NotAllowed,
+    PlayMoved,
+    PlayPage,
+    PlayRefused,
+    ProcessNotFound,
+    TadachiError,
+    Viewer,
+    coverage,
+    sandbox,
+)
 from engine.definitions import bundles
 from engine.errors import NoSeat, PlayTooLong, ReasonRequired, SamePerson, ScenarioBroken
 from engine.model import metadata, sandbox_run
