@@ -155,13 +155,17 @@ def play_folder(
     """
     found = bundles(office.folder, office.folder.parent / "common")
     scenarios = of_folder(office) if files is None else {path.name: load_text(path) for path in files}
-    played = [play_all(make, settings, Base(office, process_id, found), scenarios) for process_id in found]
-    told = {one.name for results, _ in played for one in results}
-    strays = [
-        ScenarioPlayed(name, name, "", False, ProcessNotFound(process=read(text, name).process).text, 0.0)
-        for name, text in scenarios.items()
-        if name not in told
-    ]
-    if strays and played:
-        played[-1] = ((*played[-1][0], *strays), played[-1][1])
+    of: dict[str, dict[str, str]] = {process_id: {} for process_id in found}
+    lost = []
+    for name, text in scenarios.items():
+        try:
+            process = read(text, name).process
+            of[process][name] = text
+        except ScenarioBroken as broken:
+            lost.append(ScenarioPlayed(name, name, "", False, broken.text, 0.0))
+        except KeyError:
+            lost.append(ScenarioPlayed(name, name, "", False, ProcessNotFound(process=process).text, 0.0))
+    played = [play_all(make, settings, Base(office, process_id, found), mine) for process_id, mine in of.items()]
+    if lost and played:
+        played[0] = ((*lost, *played[0][0]), played[0][1])
     return tuple(played)

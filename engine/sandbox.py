@@ -18,14 +18,14 @@ from engine.checker.proving import unproven
 from engine.clock import JST, SetClock, civil_day
 from engine.decisions import Decision
 from engine.definitions import Bundles, Definition, Definitions, compile_bundle
-from engine.errors import PlayTooLong, ProcessNotFound, ScenarioFailed, TadachiError
+from engine.errors import PlayRefused, PlayTooLong, ProcessNotFound, ScenarioFailed, TadachiError
 from engine.limits import Limits
 from engine.net import Net
 from engine.notices import KeptSender
 from engine.offices import Fixed
 from engine.organisation import Organisation
 from engine.sandbox_database import SHELF, Kept, content, fresh
-from engine.scenario import Player, Scenario
+from engine.scenario import Player, Scenario, Unexpected
 from engine.settings import Settings
 from engine.witness import Seen
 
@@ -255,7 +255,10 @@ class Sandbox:
     def _begin(self, act: Mapping[str, Any]) -> None:
         seat = str(act["by"])
         answers = dict(act.get("answers") or {})
-        self.case_id = self.hands.start(seat, self.base.process_id, answers)
+        try:
+            self.case_id = self.hands.start(seat, self.base.process_id, answers)
+        except Unexpected as error:
+            raise PlayRefused(why=str(error)) from None
 
     def play(self, scenario: Scenario) -> str:
         """Play a whole scenario; returns where the case stands at its end. Raises ScenarioFailed, PlayTooLong or what refused its start."""

@@ -12,9 +12,10 @@ import yaml
 
 from engine import foretell, forms, jobs
 from engine.clock import civil_day
-from engine.errors import NotFound, PlayRefused, TadachiError, TaskNotFound
+from engine.errors import NotFound, PlayRefused, TadachiError, TaskNotFound, UnknownSeat
 from engine.model import FAR_FUTURE, Row, case_file, job, task
 from engine.net import Kind, Node
+from engine.organisation import PERSON
 from engine.sandbox import MOST_ACTS, Run, Sandbox, duration, local
 from engine.sandbox_views import ActionWaiting, Played, PlayPage, TimerWaiting, Waiting
 from engine.store import OpenCase
@@ -48,7 +49,7 @@ class Room:
         if self.run.start is not None:
             raise PlayRefused(why="この試行は、もう始まっています。")
         node = self._sandbox.definition.net.start
-        self._do({"by": seat, "answers": self._written(node, answers, None)})
+        self._do({"by": self._by(seat), "answers": self._written(node, answers, None)})
 
     def complete(self, seat: str, task_id: int, answers: Answers, late: str = "") -> None:
         """Complete a waiting step from a seat. Raises what the task's page would."""
@@ -59,7 +60,7 @@ class Room:
         index = wait.local.get("loop_index") if wait is not None else None
         act: dict[str, Any] = {"complete": self._named(node)}
         if seat != row["seat"]:
-            act["by"] = seat
+            act["by"] = self._by(seat)
         if isinstance(index, int):
             act["instance"] = index + 1
         told = self._written(node, answers, case.facts if index is None else {})
@@ -77,7 +78,7 @@ class Room:
         if to:
             act["to"] = to
         if seat != row["seat"]:
-            act["by"] = seat
+            act["by"] = self._by(seat)
         self._do(act)
 
     def act(self, seat: str, name: str, answers: Answers) -> None:
@@ -89,7 +90,7 @@ class Room:
         if wait is None:
             raise NotFound(action=name)
         told = self._written(wait.node, answers, case.facts)
-        self._do({"act": name, "by": seat, **({"answers": told} if told else {})})
+        self._do({"act": name, "by": self._by(seat), **({"answers": told} if told else {})})
 
     def passes(self, period: str) -> None:
         """Let a period pass (ISO 8601)."""
@@ -140,6 +141,16 @@ class Room:
         self.run = self.run.with_act(plain)
         self._sandbox.keep(self.run)
         self._keep(self.run)
+
+    def _by(self, seat: str) -> str:
+        """How a scenario names who acts. Raises UnknownSeat."""
+        if seat.startswith(PERSON):
+            if self._sandbox.case_id is None or seat != f"{PERSON}{self._own_case().facts['reporter']}":
+                raise UnknownSeat(seat=seat)
+            return "reporter"
+        if seat not in self._sandbox.base.office.seats(civil_day(self._sandbox.clock.now())):
+            raise UnknownSeat(seat=seat)
+        return seat
 
     def _named(self, node: Node) -> str:
         """How a scenario names a node: by its element alone where that says which."""
@@ -206,9 +217,9 @@ class Room:
         actions = self._actions(case)
         if seat is None:
             offered = next((one.seats for one in actions if one.name == action), ())
-            seat = chosen.seat if chosen else offered[0][0] if offered else f"person:{case.facts['reporter']}"
+            seat = chosen.seat if chosen else offered[0][0] if offered else f"{PERSON}{case.facts['reporter']}"
         viewer = self._viewer(seat)
-        shown = self._engine.case(self._viewer(f"person:{case.facts['reporter']}"), case.id)
+        shown = self._engine.case(self._viewer(f"{PERSON}{case.facts['reporter']}"), case.id)
         with self._engine.reading() as connection:
             told = tuple(foretell.told(connection, self._engine, case.id, 0))
         return PlayPage(
@@ -256,10 +267,12 @@ class Room:
         return yaml.safe_dump(told, allow_unicode=True, sort_keys=False, width=140)
 
     def _viewer(self, seat: str) -> Viewer:
+        if not seat.startswith(PERSON) and seat not in self._sandbox.base.office.seats(civil_day(self._sandbox.clock.now())):
+            raise UnknownSeat(seat=seat)
         return self._engine.viewer(self._sandbox.hands.person(seat))
 
     def _seat_name(self, seat: str, viewer: Viewer) -> str:
-        return f"{viewer.name}（本人）" if seat.startswith("person:") else self._sandbox.base.office.seat_name(seat)
+        return f"{viewer.name}（本人）" if seat.startswith(PERSON) else self._sandbox.base.office.seat_name(seat)
 
     def _starter(self) -> str:
         """A seat from which an ordinary case starts."""
@@ -304,7 +317,7 @@ class Room:
         )  # fmt: skip
 
     def _waiting_for(self, seat: str) -> str:
-        return self._seat_name(seat, self._viewer(seat)) if seat.startswith("person:") else self._sandbox.base.office.seat_name(seat)
+        return self._seat_name(seat, self._viewer(seat)) if seat.startswith(PERSON) else self._sandbox.base.office.seat_name(seat)
 
     def _actions(self, case: OpenCase) -> tuple[ActionWaiting, ...]:
         """What may be done at any time now, once for each name."""
@@ -348,7 +361,7 @@ class Room:
         state: dict[str, dict[str, Any]] = {}
         if case_id is not None:
             case = self._own_case()
-            state = self._engine.diagram_state(self._viewer(f"person:{case.facts['reporter']}"), case_id, path)
+            state = self._engine.diagram_state(self._viewer(f"{PERSON}{case.facts['reporter']}"), case_id, path)
         prefix = f"{path}/" if path else ""
         for node in net.nodes:
             if node.prefix.rstrip("/") != path:

@@ -152,7 +152,7 @@ class Player:
             raise
         except TadachiError as error:
             raise ScenarioFailed(title=title, number=number, step=f"{verb} {_words(step[verb])}", why=error.text) from error
-        except _Unexpected as error:
+        except Unexpected as error:
             raise ScenarioFailed(title=title, number=number, step=f"{verb} {_words(step[verb])}", why=str(error)) from None
 
     def _step(self, case_id: int, verb: str, step: Mapping[str, Any]) -> None:
@@ -217,7 +217,7 @@ class Player:
     def _pass(self, text: Any) -> None:
         moved = add_duration(str(text), self.clock.now())
         if moved is None:
-            raise _Unexpected(f"期間「{text}」を読めません。")
+            raise Unexpected(f"期間「{text}」を読めません。")
         self.move_to(moved)
 
     def move_to(self, target: datetime) -> None:
@@ -252,11 +252,11 @@ class Player:
             due = next((run_at for run_at, node in waiting if _is_named(node, element)), None)
             if due is None:
                 names = "、".join(node for _, node in waiting) or "なし"
-                raise _Unexpected(f"「{element}」の時間は計られていません（計られているもの：{names}）。")
+                raise Unexpected(f"「{element}」の時間は計られていません（計られているもの：{names}）。")
             self.move_to(max(due, self.clock.now()))
             self.run_due()
             if not self._has_fired(case_id, element):
-                raise _Unexpected(self._why_not_fired(case_id, element))
+                raise Unexpected(self._why_not_fired(case_id, element))
         node = next(node for node, count in self._firings(case_id).items() if _is_named(node, element) and count > self._fired.get(node, 0))
         self._fired[node] = self._fired.get(node, 0) + 1
         self._say(f"{self._when()} 時間の経過：{element}")
@@ -292,7 +292,7 @@ class Player:
         unit = self.office.id if where == "organisation" else str(facts.get(where) or where)
         seat = self.office.resolve(role, unit, civil_day(self.clock.now()))
         if seat is None:
-            raise _Unexpected(f"「{group}」の役がありません。")
+            raise Unexpected(f"「{group}」の役がありません。")
         return seat
 
     def person(self, seat: str) -> str:
@@ -302,7 +302,7 @@ class Player:
         with self.engine.reading() as connection:
             found = people.holders(connection, self.office, [seat], civil_day(self.clock.now()))
         if not found:
-            raise _Unexpected(f"「{self.office.seat_name(seat)}」に就いている人がいません。")
+            raise Unexpected(f"「{self.office.seat_name(seat)}」に就いている人がいません。")
         return min(found, key=lambda holder: holder.kind != "main").person
 
     def _tasks(self, case_id: int, element: str, each: bool, instance: int | None = None) -> Sequence[Row]:
@@ -313,7 +313,7 @@ class Player:
             ).mappings().all()  # fmt: skip
         found = [row for row in rows if _is_named(row["node"], element) and (instance is None or row["name"].endswith(f"（{instance}）"))]
         if not found:
-            raise _Unexpected(f"「{element}」は待っていません（待っているもの：{'、'.join(row['node'] for row in rows) or 'なし'}）。")
+            raise Unexpected(f"「{element}」は待っていません（待っているもの：{'、'.join(row['node'] for row in rows) or 'なし'}）。")
         return found if each else found[:1]
 
     def _values(self, answers: Mapping[str, Any], unit: str) -> dict[str, Any]:
@@ -339,7 +339,7 @@ class Player:
         if match[3]:
             later = add_duration(match[3], now)
             if later is None:
-                raise _Unexpected(f"「{value}」を読めません。")
+                raise Unexpected(f"「{value}」を読めません。")
             moved = later if match[2] == "+" else now - (later - now)
         return moved.date().isoformat() if match[1] == "today" else moved.isoformat(timespec="minutes")
 
@@ -382,12 +382,12 @@ class Player:
                 found = {name: clocks[name].isoformat() if name in clocks else None for name in value}
                 value = {name: str(day) if day is not None else None for name, day in value.items()}
             else:
-                raise _Unexpected(f"「{key}」は確かめられません。")
+                raise Unexpected(f"「{key}」は確かめられません。")
             if found != value:
-                raise _Unexpected(f"{key} は {_words(value)} のはずが {_words(found)} です。")
+                raise Unexpected(f"{key} は {_words(value)} のはずが {_words(found)} です。")
 
 
-class _Unexpected(Exception):
+class Unexpected(Exception):
     """A step cannot be done or an expectation does not hold; turned into ScenarioFailed with its place."""
 
 

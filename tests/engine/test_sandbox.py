@@ -192,6 +192,26 @@ def test_a_seat_that_cannot_start_it_is_told(approval: Designer) -> None:
     assert approval.sees().length == 1
 
 
+@pytest.mark.parametrize("seat", ["nobody@nowhere", "", "reporter", "person:staff.a", "person:nobody", "staff@a@b"])
+def test_nobody_acts_from_a_seat_there_is_not(approval: Designer, seat: str) -> None:
+    """ない役からは、始めることも見ることもできない。"""
+    with pytest.raises(TadachiError):
+        approval.does("start", seat, APPLICATION)
+    approval.does("start", STAFF, APPLICATION)
+    if seat and seat != "person:staff.a":  # who reported may look
+        with pytest.raises(TadachiError):
+            approval.sees(seat=seat)
+    with pytest.raises(TadachiError):
+        approval.completes(seat or "x", opinion="よい")
+    assert approval.sees().length == 1
+
+
+def test_moments_that_cannot_be_read_are_refused(approval: Designer) -> None:
+    """筋書きの言葉で書いた日時も、読めなければ断る。"""
+    with pytest.raises(PlayRefused):
+        approval.does("start", STAFF, {**APPLICATION, "item_summary": "@now+Pnonsense"})
+
+
 # ---------------------------------------------------------------- time
 
 
