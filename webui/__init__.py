@@ -24,9 +24,9 @@ from webui.admin_posts import posts
 from webui.cases import cases
 from webui.designer import designer, may_design
 from webui.designer_desk import designer_desk
-from webui.designer_versions import versions
 from webui.designer_play import play
 from webui.designer_scenarios import scenarios
+from webui.designer_versions import versions
 from webui.diagrams import diagrams
 from webui.handovers import handovers
 from webui.health import health

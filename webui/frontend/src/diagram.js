@@ -4,8 +4,8 @@
 //      data-diagram-link="/cases/12?diagram={path}"></div>
 // With data-diagram-marks (the same as JSON, states "added" | "removed" | "changed") instead of a state, two versions are compared: what is
 // marked [data-diagram-twin] moves together, and links with data-show-element lead to the element.
+// With data-diagram-legend="coverage" the states are "reached" | "missed": what scenarios pass. Flows are only coloured ("taken" by a case).
 // State: {element id: {state: "done" | "current" | "overdue", label, count, calls: path of the diagram behind a call activity}}
-// State: {element id: {state: "done" | "current" | "overdue" | "taken" | "reached" | "missed", label, count, calls: path of the diagram behind a call activity}}
 import './diagram.css';
 import NavigatedViewer from 'bpmn-js/lib/NavigatedViewer';
 import words from './diagram-words.js';
@@ -14,10 +14,9 @@ const FONT = '"Noto Sans JP", "Noto Sans CJK JP", "Hiragino Sans", "BIZ UDPGothi
 const LEGIBLE = 0.6;
 const STATES = ['done', 'current', 'overdue'];
 const CHANGES = ['added', 'removed', 'changed'];
-// What a case does at a step; or, with data-diagram-marks="coverage", what scenarios reach.
-const MARKS = { case: ['done', 'current', 'overdue'], coverage: ['reached', 'missed'] };
-// Flows are only drawn in another colour.
-const FLOWS = ['taken', 'reached', 'missed'];
+const COVERAGE = ['reached', 'missed'];
+// What a flow may be marked with; it bears no word.
+const FLOWS = [...CHANGES, ...COVERAGE, 'taken'];
 
 function make(tag, className, text) {
   const made = document.createElement(tag);
@@ -29,7 +28,6 @@ function make(tag, className, text) {
 class Diagram {
   constructor(place) {
     this.place = place;
-    this.states = MARKS[place.dataset.diagramMarks] ?? MARKS.case;
     this.tools = make('div', 'diagram-tools');
     this.stage = make('div', 'diagram-stage');
     this.stage.tabIndex = 0;
@@ -51,7 +49,7 @@ class Diagram {
     const [xml, state] = await Promise.all([this.load('diagram', 'text'), this.load('diagramState', 'json')]);
     await this.viewer.importXML(xml);
     const marks = this.place.dataset.diagramMarks;
-    this.states = marks ? CHANGES : STATES;
+    this.states = marks ? CHANGES : this.place.dataset.diagramLegend === 'coverage' ? COVERAGE : STATES;
     this.mark(state ?? JSON.parse(marks || '{}'));
     this.controls();
     this.fit();
@@ -78,14 +76,12 @@ class Diagram {
       const shape = registry.get(id);
       if (!shape) continue;
       if (shape.waypoints || shape.isFrame || !shape.parent?.parent) {
-        if (CHANGES.includes(is)) this.canvas.addMarker(id, `is-${is}`);
+        if ((shape.waypoints ? FLOWS : CHANGES).includes(is)) this.canvas.addMarker(id, `is-${is}`);
         continue;
       }
-      if (shape?.waypoints && FLOWS.includes(is)) this.canvas.addMarker(id, `is-${is}`);
-      if (!shape || shape.waypoints) continue;
       if (this.states.includes(is)) {
         this.canvas.addMarker(id, `is-${is}`);
-        if (is === 'current' || is === 'overdue') this.current.push(shape);
+        if (is !== 'done' && is !== 'reached') this.current.push(shape);
         const small = shape.width < 60;
         const text = (label || words[is]) + (count > 1 ? ` ${count}` : '');
         if (!small || (is !== 'done' && is !== 'reached')) {
