@@ -17,7 +17,7 @@ from engine.organisation import Organisation
 #: A bundle beyond this could not be looked at within two seconds.
 MOST_FILES, MOST_BYTES = 60, 4 * 1024 * 1024
 MAX_TITLE = 200
-_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,59}/[A-Za-z0-9][\w.-]{0,99}\.(?:bpmn|dmn)", re.ASCII)
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,59}/(?:[A-Za-z0-9][\w.-]{0,99}\.(?:bpmn|dmn)|scenarios/[A-Za-z0-9][\w.-]{0,99}\.yaml)", re.ASCII)
 _PROCESS = re.compile(r"[A-Za-z_][\w.-]{0,99}", re.ASCII)
 
 Files = dict[str, str]
@@ -36,7 +36,9 @@ def read(files: object) -> Files:
     total = 0
     for name, text in files.items():
         if not isinstance(name, str) or not _NAME.fullmatch(name):
-            raise DraftRefused(why=f"ファイル名「{str(name)[:60]}」は使えません。「機関/名前.bpmn」または「機関/名前.dmn」にしてください。")
+            raise DraftRefused(
+                why=f"ファイル名「{str(name)[:60]}」は使えません。「機関/名前.bpmn」「機関/名前.dmn」「機関/scenarios/名前.yaml」のどれかにしてください。"
+            )
         if not isinstance(text, str):
             raise DraftRefused(why=f"「{name}」が文字ではありません。")
         size = len(text.encode("utf-8", "replace"))
@@ -80,6 +82,23 @@ def file_name(office: str, stem: str, suffix: str = "bpmn") -> str:
     """The name of a file in an office's bundle; whatever cannot stand in one is left out of the stem."""
     plain = re.sub(r"[^A-Za-z0-9_.-]+", "_", stem).strip("_.-")[:60]
     return f"{office}/{plain or 'procedure'}.{suffix}"
+
+
+def drawn(files: Mapping[str, str]) -> Files:
+    """The diagrams and tables among a draft's files: what runs."""
+    return {name: text for name, text in files.items() if name.endswith((".bpmn", ".dmn"))}
+
+
+def scenarios(files: Mapping[str, str]) -> Files:
+    """The scenarios among a draft's files, by their own names."""
+    return {name.rpartition("/")[2]: text for name, text in files.items() if name.endswith(".yaml")}
+
+
+def free_scenario(office: str, process: str, taken: Collection[str]) -> str:
+    """A name in a bundle for one more scenario of a procedure."""
+    stem = re.sub(r"[^A-Za-z0-9_.-]+", "_", process.removeprefix(f"{office}_")).strip("_.-")[:60] or "run"
+    names = (f"{office}/scenarios/{stem}_{number}.yaml" for number in count(1))
+    return next(name for name in names if name.rpartition("/")[2] not in taken)
 
 
 def free_process(office: str, stem: str, taken: Collection[str]) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -9,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from engine import coverage
-from engine.errors import NotAllowed, PlayMoved, ProcessNotFound
+from engine import coverage, draft_files
+from engine.definitions import Bundles
+from engine.errors import DefinitionRefused, NotAllowed, PlayMoved, ProcessNotFound
 from engine.model import definition, sandbox_run
 from engine.sandbox import Base, Run, Sandbox
 from engine.sandbox_room import Room
@@ -22,11 +24,17 @@ if TYPE_CHECKING:
     from engine.service import Engine
 
 
+VERSIONS, DRAFTS = "versions", "drafts"
+#: How many drafts are remembered as sound: examining one takes up to two seconds.
+MOST_SOUND = 32
+
+
 class SandboxDesk:
     """`Engine.sandbox` hands it out. Everything is refused to who may not put diagrams in force (NotAllowed)."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._sound: dict[str, dict[str, bytes]] = {}  # drafts that the gate let pass, with what they call
 
     def _require(self, viewer: Viewer) -> None:
         if not viewer.has_role(*self._engine.organisations[viewer.organisation].rules.deployers):
@@ -37,7 +45,7 @@ class SandboxDesk:
         self._require(viewer)
         with self._engine.reading() as connection:
             found = self._engine.definitions.all_in_force(connection, viewer.organisation, viewer.at)
-        return tuple(Played("versions", one.id, one.process_id, one.name, f"第{one.version}版") for one in found)
+        return tuple(Played(VERSIONS, one.id, one.process_id, one.name, f"第{one.version}版") for one in found)
 
     @contextmanager
     def open(self, viewer: Viewer, kind: str, number: int, *, length: int | None = None) -> Iterator[Room]:
@@ -67,8 +75,31 @@ class SandboxDesk:
         """Play every scenario of the procedure; raises as `open` does."""
         self._require(viewer)
         base, played = self._base(viewer, kind, number)
-        results, reached = coverage.play_all(type(self._engine), self._engine.settings, base, coverage.of_folder(base.office))
+        told = self._scenarios(viewer, kind, number, base)
+        results, reached = coverage.play_all(type(self._engine), self._engine.settings, base, told)
         return ScenariosPlayed(played, results, reached)
+
+    def _scenarios(self, viewer: Viewer, kind: str, number: int, base: Base) -> dict[str, str]:
+        """Those beside the office's diagrams, covered by those of the version or draft itself."""
+        files = {name: data.decode() for name, data in base.bundles[base.process_id][1].items()}
+        if kind == DRAFTS:
+            files = dict(self._engine.drafts.show(viewer, number).files)
+        return {**coverage.of_folder(base.office), **draft_files.scenarios(files)}
+
+    def save_scenario(self, viewer: Viewer, number: int, title: str) -> str:
+        """Lay the viewer's run of a draft beside its diagrams as a scenario; returns the file's name.
+
+        Raises:
+            PlayRefused, DraftClosed, DraftHeld, DraftMoved, and as `open` does.
+        """
+        with self.open(viewer, DRAFTS, number) as room:
+            text = room.scenario(title)
+        page = self._engine.drafts.show(viewer, number)
+        office = self._engine.organisations[viewer.organisation]
+        taken = {*draft_files.scenarios(page.files), *coverage.of_folder(office)}
+        name = draft_files.free_scenario(office.id, page.draft.process_id, taken)
+        self._engine.drafts.save(viewer, number, page.draft.revision, {**page.files, name: text})
+        return name
 
     # ---------------------------------------------------------------- rows
 
@@ -77,7 +108,9 @@ class SandboxDesk:
         with self._engine.reading() as connection:
             in_force = self._engine.definitions.all_in_force(connection, office.id, viewer.at)
             bundles = {one.process_id: (one.name, dict(one.files)) for one in in_force}
-            if kind != "versions":
+            if kind == DRAFTS:
+                return self._drawn(viewer, number, bundles)
+            if kind != VERSIONS:
                 raise ProcessNotFound(process=number)
             ours = sa.select(definition.c.id).where(definition.c.id == number, definition.c.organisation == office.id)
             if connection.scalar(ours) is None:
@@ -85,6 +118,26 @@ class SandboxDesk:
             found = self._engine.definitions.get(connection, number)
         bundles[found.process_id] = (found.name, dict(found.files))
         return Base(office, found.process_id, bundles), Played(kind, number, found.process_id, found.name, f"第{found.version}版")
+
+    def _drawn(self, viewer: Viewer, number: int, bundles: Bundles) -> tuple[Base, Played]:
+        """A draft as it is saved. What the gate refuses is not played: it may be anything. Raises DefinitionRefused."""
+        page = self._engine.drafts.show(viewer, number)
+        draft, office = page.draft, self._engine.organisations[viewer.organisation]
+        files = draft_files.drawn(page.files)
+        key = hashlib.sha256(f"{office.digest}\0{draft.process_id}\0{draft_files.dumped(files)}".encode()).hexdigest()
+        whole = self._sound.get(key)
+        if whole is None:
+            examined = self._engine.drafts.inspect(viewer, number, files)
+            errors = [finding for finding in examined.findings if finding.severity == "error"]
+            if errors:
+                raise DefinitionRefused(errors)
+            whole = draft_files.encoded({**files, **examined.called})
+            self._sound[key] = whole
+            while len(self._sound) > MOST_SOUND:
+                self._sound.pop(next(iter(self._sound)), None)
+        bundles[draft.process_id] = (draft.title, whole)
+        played = Played(DRAFTS, number, draft.process_id, draft.title, f"下書き（{draft.revision}回目の保存）")
+        return Base(office, draft.process_id, bundles, admitted=False), played
 
     def _run(self, viewer: Viewer, key: str) -> Run:
         mine = sa.select(sandbox_run).where(sandbox_run.c.person == viewer.person, sandbox_run.c.base == key)

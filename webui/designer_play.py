@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, flash, jsonify, redirect, render_template, request, url_for
 
-from engine import Conflict, DiagramFault, FormInvalid, Invalid, NotAllowed, PlayMoved, TadachiError, parse_instant
+from engine import Conflict, DefinitionRefused, DiagramFault, FormInvalid, Invalid, NotAllowed, PlayMoved, TadachiError, parse_instant
 from webui.diagrams import elements
 from webui.errors import status_of, text_of
 from webui.formatting import safe_name
@@ -58,6 +58,12 @@ def _page(
         ),
         status,
     )
+
+
+@play.errorhandler(DefinitionRefused)
+def unsound(error: DefinitionRefused) -> tuple[str, int]:
+    """A draft that cannot run is not played; what is wrong with it is said instead."""
+    return render_template("designer/play_refused.html", findings=error.findings, number=(request.view_args or {}).get("number")), 422
 
 
 @play.get(BASE)
@@ -194,3 +200,14 @@ def scenario(kind: str, number: int) -> Response:
     answer = Response(text, mimetype="application/yaml")
     answer.headers.set("Content-Disposition", "attachment", filename=name)
     return answer
+
+
+@play.post("/designer/drafts/<id:number>/play/save")
+def save(number: int) -> Any:
+    """Lay the run beside the draft's diagrams as a scenario."""
+    try:
+        name = engine().sandbox.save_scenario(viewer(), number, posted_text("_title") or "試行")
+        flash(f"筋書き「{name}」を下書きに保存しました。", "success")
+    except (Invalid, Conflict) as error:
+        flash(error.text, "error")
+    return redirect(url_for("play.show", kind="drafts", number=number, path=posted_text("_path") or None), 303)

@@ -6,7 +6,8 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, jsonify, render_template
 
-from engine import Coverage
+from engine import Coverage, DefinitionRefused
+from webui.designer_play import unsound
 from webui.incoming import engine, query_text, viewer
 
 scenarios = Blueprint("scenarios", __name__)
@@ -19,6 +20,9 @@ KINDS = {
     "businessRuleTask": "決定表", "subProcess": "中の手順", "eventSubProcess": "いつでも起きる手順", "callActivity": "呼び出す手順",
     "exclusiveGateway": "分岐", "parallelGateway": "並行", "inclusiveGateway": "包含分岐", "eventBasedGateway": "出来事による分岐", "task": "処理",
 }  # fmt: skip
+
+
+scenarios.register_error_handler(DefinitionRefused, unsound)
 
 
 @scenarios.get(BASE)

@@ -23,7 +23,7 @@ Answers = dict[str, Any]
 CONTROLS = frozenset(
     ["csrf_token", "_version", "_seat", "_case", "_to", "_reason", "_late_reason", "_add", "_back", "_files", "_once", "_text", "_number"]
 )
-CONTROLS |= {"_as", "_task", "_name", "_length", "_path"}  # the sandbox's
+CONTROLS |= {"_as", "_task", "_name", "_length", "_path", "_title"}  # the sandbox's
 #: The step done together with the one at hand: `_then` names those chosen, `_then_shown` those on the page, `_then.NODE.FIELD` is an answer.
 THEN, THEN_SHOWN = "_then", "_then_shown"
 MAX_FIELDS = 2_000

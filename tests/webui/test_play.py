@@ -50,6 +50,7 @@ class Screen:
         number = next(one.number for one in found if one.process_id == f"office_{process}")
         self.base = f"/designer/versions/{number}"
         self.at = f"{self.base}/play"
+        self.number = number
 
     def page(self, **query: Any) -> str:
         answer = self.client.get(self.at, query_string=query)
