@@ -17,8 +17,8 @@ from engine.organisation import Organisation
 from engine.witness import Seen
 
 _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
-#: Runs that are being played now, by anybody, of which the last state is kept; each takes less than a megabyte.
-MOST_KEPT = 24
+#: Runs that are being played now, by anybody, of which the last state is kept; most take less than a megabyte, and one that takes more than so many bytes is not kept.
+MOST_KEPT, MOST_BYTES = 24, 8 * 1024 * 1024
 
 
 def fresh(office: Organisation, procedures: tuple[tuple[str, str], ...], on: date) -> sa.Engine:
@@ -107,6 +107,8 @@ class Shelf:
 
     def put(self, key: str, kept: Kept) -> None:
         """Keep a state, and drop the one nobody has asked for longest."""
+        if len(kept.data) > MOST_BYTES:
+            return
         with self._lock:
             self._kept[key] = kept
             self._kept.move_to_end(key)

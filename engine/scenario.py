@@ -409,7 +409,21 @@ def write(finding: Finding, process: str, starts: datetime, by: str) -> str:
             if any(verb in step for verb in VERBS)  # facts that come true by themselves are nobody's step
         ],
     }
-    return yaml.safe_dump(scenario, allow_unicode=True, sort_keys=False, width=1_000)
+    return dump(scenario)
+
+
+class _Readable(yaml.SafeDumper):
+    """Writes several lines as lines."""
+
+
+_Readable.add_representer(
+    str, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+)
+
+
+def dump(scenario: Mapping[str, Any]) -> str:
+    """A scenario as a person would write it."""
+    return yaml.dump(scenario, Dumper=_Readable, allow_unicode=True, sort_keys=False, width=1_000)
 
 
 def _is_named(node: str, element: str) -> bool:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,7 +30,7 @@ from engine.definitions import bundles
 from engine.errors import NoSeat, PlayTooLong, ReasonRequired, SamePerson, ScenarioBroken
 from engine.model import metadata, sandbox_run
 from engine.sandbox import Base, Run, Sandbox, duration
-from engine.sandbox_database import SHELF, Shelf
+from engine.sandbox_database import MOST_BYTES, SHELF, Kept, Shelf
 from engine.sandbox_room import Room
 from engine.scenario import read
 from tests.support import DIVISION, GENERAL, MANAGER, MONDAY, OTHER_MANAGER, STAFF, World, make_world
@@ -381,6 +380,7 @@ def test_a_run_becomes_a_scenario_that_plays_to_the_same_end(world: World, appro
     told = yaml.safe_load(text)
     assert (told["title"], told["process"], told["starts"]) == ("審査まで", "office_approval", "2026-11-16 10:00:00")
     assert told["start"]["by"] == STAFF
+    assert "item_summary: |-\n      一行目\n      二行目\n" in text
     assert told["steps"][0] == {"passes": "PT1H"}
     assert told["steps"][1]["complete"] == "review"
     assert "by" not in told["steps"][1]  # the step's own seat does it
@@ -474,12 +474,14 @@ def test_spans_are_written_as_scenarios_write_them(span: timedelta, text: str) -
     assert duration(span) == text
 
 
-def test_the_shelf_forgets_what_nobody_asked_for(tmp_path: Path) -> None:
+def test_the_shelf_forgets_what_nobody_asked_for() -> None:
     """覚えておく途中の数には限りがある。"""
     shelf = Shelf()
-    kept: Any = object()
+    kept = Kept(b"", MONDAY, None, {}, {})
     for number in range(30):
         shelf.put(str(number), kept)
         shelf.get("6")
     assert shelf.get("0") is None
     assert (shelf.get("6"), shelf.get("29")) == (kept, kept)
+    shelf.put("large", replace(kept, data=b" " * (MOST_BYTES + 1)))
+    assert shelf.get("large") is None
