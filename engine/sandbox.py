@@ -113,7 +113,7 @@ class Hands(Player):
     def __init__(self, engine: Engine, clock: SetClock, organisation: str, say: Callable[[str], None] | None = None) -> None:
         super().__init__(engine, clock, organisation, say)
         self._runs = 0
-        self._until = time.monotonic() + MOST_SECONDS
+        self._until = time.thread_time() + MOST_SECONDS  # of work: on a machine that is busy with other things, people just wait
 
     def take(self, title: str, case_id: int, number: int, step: Mapping[str, Any]) -> None:
         """Take one step, while there is time left."""
@@ -124,8 +124,8 @@ class Hands(Player):
         self._runs += runs
         if self._runs > MOST_RUNS:
             raise PlayTooLong(why=f"時間による処理が{MOST_RUNS}件を超えました")
-        if time.monotonic() > self._until:
-            raise PlayTooLong(why=f"{MOST_SECONDS:g}秒を超えました")
+        if time.thread_time() > self._until:
+            raise PlayTooLong(why=f"{MOST_SECONDS:g}秒を超える計算が要ります")
 
     @property
     def fired(self) -> dict[str, int]:
