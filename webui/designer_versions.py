@@ -277,7 +277,12 @@ def scenarios() -> Any:
     except (Conflict, DefinitionRefused) as error:
         problem = error
     page = render_template(
-        "designer/compare_scenarios.html", before=desk.side(seen, before), after=desk.side(seen, after), rows=rows, problem=problem, words=DIFFERS
+        "designer/compare_scenarios.html",
+        before=desk.side(seen, before),
+        after=desk.side(seen, after),
+        rows=rows,
+        problem=problem,
+        words=DIFFERS,
     )
     return page, status_of(problem) if problem else 200
 
