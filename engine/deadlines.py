@@ -54,6 +54,7 @@ HOLIDAY_LAW = (
 
 #: 8:30 to 17:15: what most ministries work (人事院規則15－14第3条 leaves it to them); rules.toml `[office_hours]` says otherwise.
 OFFICE_HOURS = (time(8, 30), time(17, 15))
+MOST_WORKING_DAYS = 1_000
 
 
 class Calendar:
@@ -122,6 +123,29 @@ class Calendar:
                 left -= ends - begins
             day = self.next_open(day + timedelta(days=1))
             begins = datetime.combine(day, opens, JST)
+
+
+@dataclass(frozen=True)
+class WorkingDays:
+    """A number of open days as a span of time: what `working_days(n)` says in a timer, counted from the instant the timer was armed.
+
+    Raises:
+        TypeError: not a whole number.
+        ValueError: none, or more than anybody waits for (nothing is counted for ever).
+    """
+
+    number: int
+    calendar: Calendar
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.number, int) or isinstance(self.number, bool):
+            raise TypeError("not a number of days")
+        if not 1 <= self.number <= MOST_WORKING_DAYS:
+            raise ValueError("too many or too few working days")
+
+    def after(self, start: datetime) -> datetime:
+        """The instant so many open days later, at the same time of day."""
+        return self.calendar.add_working_days(start, self.number)
 
 
 def guide_day(known: date, n: int) -> date:

@@ -144,7 +144,7 @@ PURE_FUNCTIONS: Functions = {
     "later": later,
 }
 #: Functions that need the case or the instant; whoever evaluates hands them in.
-HOST_FUNCTIONS = frozenset({"due", "now", "today", "days", "hours", "setting", "in_office_hours"})
+HOST_FUNCTIONS = frozenset({"due", "now", "today", "days", "hours", "working_days", "setting", "in_office_hours"})
 KNOWN_FUNCTIONS = frozenset(PURE_FUNCTIONS) | HOST_FUNCTIONS
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from engine import extensions
 from engine.clock import JST
+from engine.deadlines import Calendar, WorkingDays
 from engine.errors import ExpressionError
 from engine.expressions import HOST_FUNCTIONS, calls, compile_expression
 from engine.extensions import NAMESPACES, camunda
@@ -30,6 +31,7 @@ _TRIAL: Mapping[str, Callable[..., Any]] = {
     "today": lambda: _SOME_INSTANT.date().isoformat(),
     "days": lambda number: timedelta(days=number),
     "hours": lambda number: timedelta(hours=number),
+    "working_days": lambda number: WorkingDays(number, Calendar()),
 }
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine import orphans, tokens
 from engine.clock import civil_day
-from engine.deadlines import known_day
+from engine.deadlines import WorkingDays, known_day
 from engine.definitions import Definition
 from engine.deploy_check import TOPICS
 from engine.deploy_services import LINKED_CASES, assignments
@@ -103,6 +103,7 @@ class Move:
             "today": lambda: civil_day(self.now).isoformat(),
             "days": lambda number: timedelta(days=number),
             "hours": lambda number: timedelta(hours=number),
+            "working_days": lambda number: WorkingDays(number, self.organisation.rules.calendar),
             "due": self.due,
             "setting": self.setting,
             "in_office_hours": self.in_office_hours,

@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from engine.clock import JST, start_of_day
+from engine.deadlines import WorkingDays
 from engine.net import Timer
 
 _DURATION = re.compile(r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
@@ -69,7 +70,8 @@ def next_round(timer: Timer, due: datetime, now: datetime, evaluate: Callable[[s
     if timer.begin is not None:
         return first_round(timer, due, max(due, now))
     again = due_instant(timer, due, evaluate)
-    if again is not None and due < again <= now and not re.search(r"\d[YM]", timer.text.partition("T")[0]):
+    uneven = re.search(r"\d[YM]", timer.text.partition("T")[0]) or "working_days" in timer.text
+    if again is not None and due < again <= now and not uneven:
         due += (now - due) // (again - due) * (again - due)  # an even beat: straight to the last round that passed
         again = due_instant(timer, due, evaluate)
     while again is not None and due < again <= now:
@@ -93,9 +95,9 @@ def due_instant(timer: Timer, start: datetime, evaluate: Callable[[str], Any]) -
             value = datetime.fromisoformat(value) if len(value) > 10 else date.fromisoformat(value)
         except ValueError:
             return None
-    if isinstance(value, timedelta):
+    if isinstance(value, timedelta | WorkingDays):
         try:
-            return start + value
+            return value.after(start) if isinstance(value, WorkingDays) else start + value
         except OverflowError:
             return None
     if isinstance(value, datetime):

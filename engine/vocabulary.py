@@ -75,8 +75,9 @@ FUNCTIONS: Mapping[str, tuple[str, str]] = {
     "today": ("today()", "今日"),
     "days": ("days(数)", "日数。now() + days(3) のように使う"),
     "hours": ("hours(数)", "時間数"),
+    "working_days": ("working_days(数)", "開庁日の数。時刻の欄に working_days(3) と書くと、3開庁日後"),
     "setting": ("setting(\"設定\")", "機関の設定の値"),
-    "in_office_hours": ("in_office_hours()", "いまが執務時間か"),
+    "in_office_hours": ("in_office_hours(日時)", "その日時が開庁時間の中か"),
 }  # fmt: skip
 
 

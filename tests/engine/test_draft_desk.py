@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from engine import (
+    JST,
     DefinitionRefused,
     DraftClosed,
     DraftHeld,
@@ -30,8 +31,8 @@ from engine.examiner import Examiner
 from engine.expressions import KNOWN_FUNCTIONS
 from engine.vocabulary import FUNCTIONS, SERVICES
 from tests.designing import ONE, OTHER, STRANGER, TWO, Studio, make_studio
-from tests.engine.drawing import HEAD, diagram, end, exclusive, flows, parallel, start
-from tests.support import ROOT, field, said, step
+from tests.engine.drawing import HEAD, boundary, diagram, element, end, exclusive, flows, parallel, start, timer
+from tests.support import ROOT, STAFF, field, said, step
 
 
 @pytest.fixture
@@ -423,6 +424,27 @@ def settled(studio: Studio, proof: int, person: str = ONE) -> ProofShown:
         assert time.monotonic() < until, "the proof does not end"
         time.sleep(0.05)
     return shown
+
+
+def test_a_reminder_comes_on_the_third_open_day(studio: Studio) -> None:
+    """「3開庁日後に催促」：機関の閉庁日（土日）を数えず、木曜に始まった処理は翌週の火曜に催促される。"""
+    desk, me = studio.engine.drafts, studio.viewer()
+    made = desk.begin(me, None, "備品の貸出し", name="lending")
+    parts = [start("apply", said(field("item_summary", "内容", "string")), name="申請"), step("check", "確認", "protection_manager@owning_unit")]
+    parts += [boundary("due", "check", timer("working_days(3)"), interrupting=False), end("done", name="済み"), end("told", name="催促済み")]
+    parts += [element("sendTask", "remind", said(to="protection_manager@owning_unit", template="remind"), name="催促", camunda_topic="notify")]
+    text = drawn(said(withdraw="until_end"), *parts, flows("apply > check > done", "due > remind > told"))
+    desk.save(me, made, 1, {**desk.show(me, made).files, "office/lending.bpmn": text})
+    assert desk.inspect(me, made).findings == ()
+    with studio.engine.sandbox.open(me, "drafts", made) as room:
+        room.again(datetime(2026, 11, 19, 10, tzinfo=JST))
+    with studio.engine.sandbox.open(me, "drafts", made) as room:
+        room.start(STAFF, {"item_summary": "机"})
+        assert [(one.node, one.due_at) for one in room.page().timers] == [("due", datetime(2026, 11, 24, 10, tzinfo=JST))]
+        room.until(datetime(2026, 11, 24, 10, tzinfo=JST))
+        page = room.page()
+        assert not page.timers and [one.step for one in page.waiting] == ["確認"]
+        assert (page.told[-1].what, page.told[-1].to) == ("処理が済んでいません（督促）", ("第一課 保護管理者",))
 
 
 def test_a_deadlock_is_found_aside_with_a_run_that_can_be_played(studio: Studio) -> None:

@@ -27,6 +27,7 @@ from lxml import etree
 
 from engine import forms, tokens
 from engine.clock import JST
+from engine.deadlines import Calendar, WorkingDays
 from engine.decisions import Decision
 from engine.errors import DecisionAmbiguous, DefinitionRefused, DiagramFault, ExpressionError, FormInvalid
 from engine.expressions import compile_expression
@@ -162,6 +163,7 @@ FUNCTIONS = {
     "today": lambda: NOW.date().isoformat(),
     "days": lambda number: timedelta(days=number),
     "hours": lambda number: timedelta(hours=number),
+    "working_days": lambda number: WorkingDays(number, Calendar()),
     "due": lambda clock: None,
 }
 FACTS: dict[str, Any] = {
@@ -879,7 +881,7 @@ def test_code_in_any_cell(text: str) -> None:
 # ---------------------------------------------------------------- expressions
 
 NAMES = ["a", "b", "c", "d", "e", "f", "g", "count", "units", "text", "day", "instant", "rows", "absent", "typename", "len", "__builtins__"]
-CALLS = ["either", "every", "opposite", "over", "has", "size", "known", "greatest", "smallest", "due", "now", "today", "days", "hours"]
+CALLS = ["either", "every", "opposite", "over", "has", "size", "known", "greatest", "smallest", "due", "now", "today", "days", "hours", "working_days"]
 atoms = st.one_of(
     st.sampled_from(NAMES),
     st.sampled_from(["null", "true", "false", "None", "True"]),

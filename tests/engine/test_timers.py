@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.clock import JST
+from engine.deadlines import Calendar, WorkingDays
 from engine.net import Timer
 from engine.timers import add_duration, due_instant, next_round
 
@@ -50,6 +51,32 @@ def test_what_is_no_duration(text: str) -> None:
 def test_what_an_expression_may_say(value: Any, due: str | None) -> None:
     timer = Timer("date", "fact", False)
     assert due_instant(timer, START, lambda _text: value) == (at(due) if due else None)
+
+
+@pytest.mark.parametrize(
+    ("armed", "days", "due"),
+    [
+        ("2026-04-28 10:00", 1, "2026-04-30 10:00"), ("2026-04-28 10:00", 3, "2026-05-07 10:00"),  # 昭和の日; 憲法記念日 to its substitute on the 6th
+        ("2026-05-02 10:00", 1, "2026-05-08 00:00"), ("2026-12-28 17:00", 1, "2027-01-04 17:00"),
+    ],
+)  # fmt: skip
+def test_open_days_leave_out_weekends_holidays_and_the_turn_of_the_year(armed: str, days: int, due: str) -> None:
+    """「3開庁日後」は、土日・祝日・年末年始を数えない。閉庁日に始まれば、次の開庁日の0時から数える。"""
+    span = WorkingDays(days, Calendar())
+    assert due_instant(Timer("duration", f"working_days({days})", False), at(armed), lambda _text: span) == at(due)
+
+
+@pytest.mark.parametrize("number", [0, -1, 1_001, 10**12, 1.5, True, None, "3"])
+def test_what_is_no_number_of_open_days_is_refused(number: Any) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        WorkingDays(number, Calendar())
+
+
+def test_every_open_day_again_after_an_outage() -> None:
+    """毎開庁日の催促は、止まっていた間の分を取り戻さず、次の開庁日の同じ時刻に続く。"""
+    daily = Timer("cycle", "working_days(1)", False)
+    found = next_round(daily, at("2026-04-27 09:00"), at("2026-05-03 12:00"), lambda _text: WorkingDays(1, Calendar()))
+    assert found == at("2026-05-07 09:00")
 
 
 def test_a_literal_is_not_evaluated() -> None:
