@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
+from engine.deadlines import Urgency
 from engine.deploy_check import TOPICS
 from engine.expressions import KNOWN_FUNCTIONS
 from engine.gate_elements import CONSTRAINTS, FIELD_TYPES, WITHDRAWALS
@@ -97,7 +98,10 @@ def vocabulary(office: Organisation, on: date, callable: Iterable[tuple[str, str
         "clauses": [
             {"id": one.clause_id, "citation": one.citation, "plain": one.plain, "actor": one.actor, "urgency": one.urgency} for one in clauses
         ],
-        "urgencies": [{"id": id, "name": rules.urgency(id, on).label} for id in dict.fromkeys(row.id for row in rules.urgencies)],
+        "urgencies": [
+            {"id": id, "name": rules.urgency(id, on).label, "says": _ladder(office, rules.urgency(id, on))}
+            for id in dict.fromkeys(row.id for row in rules.urgencies)
+        ],
         "clocks": [
             {"id": id, "name": next(row.name for row in rules.statutory if row.id == id)} for id in rules.clock_ids
         ],
@@ -106,7 +110,11 @@ def vocabulary(office: Organisation, on: date, callable: Iterable[tuple[str, str
             for id in dict.fromkeys(row.id for row in rules.settings)
             if (row := in_force((one for one in rules.settings if one.id == id), on)) is not None
         ],
-        "numberings": [{"id": key, "name": key} for key in dict.fromkeys(row.key for row in rules.numbering)],
+        "numberings": [
+            {"id": row.key, "name": f"{row.number(on, 1)} の形"}
+            for key in dict.fromkeys(row.key for row in rules.numbering)
+            if (row := in_force((one for one in rules.numbering if one.key == key), on)) is not None
+        ],
         "ledgers": [
             {"id": ledger.id, "name": ledger.name, "states": list(ledger.states)}
             for id in dict.fromkeys(ledger.id for ledger in rules.ledgers)
@@ -124,6 +132,27 @@ def vocabulary(office: Organisation, on: date, callable: Iterable[tuple[str, str
             {"id": id, "call": FUNCTIONS.get(id, (f"{id}(…)", ""))[0], "says": FUNCTIONS.get(id, ("", ""))[1]} for id in sorted(KNOWN_FUNCTIONS)
         ],
     }  # fmt: skip
+
+
+#: Who a rung of an urgency tells; else the id of a role.
+TOLD: Mapping[str, str] = {"holder": "担当", "deputy": "代理", "next": "一つ上の段"}
+
+
+def _ladder(office: Organisation, urgency: Urgency) -> str:
+    """Who is told when while a step of this urgency waits, in a sentence; empty when nobody is."""
+    rungs = []
+    for rung in urgency.rungs:
+        told = "・".join(TOLD[one] if one in TOLD else office.roles[one].name for one in rung.tells)
+        rungs.append(f"{'開庁時間で' if rung.office_hours else ''}{_span(rung.wait)}後に{told}")
+    return f"{'、'.join(rungs)}へ催促します。" if rungs else ""
+
+
+def _span(wait: timedelta | int) -> str:
+    if isinstance(wait, int):
+        return f"{wait}開庁日"
+    hours, rest = divmod(wait.seconds, 3600)
+    parts = ((wait.days, "日"), (hours, "時間"), (rest // 60, "分"))
+    return "".join(f"{number}{word}" for number, word in parts if number)
 
 
 def _service(topic: str) -> dict[str, Any]:

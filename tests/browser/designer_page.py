@@ -91,6 +91,13 @@ def import_diagram(studio: Studio, page_at: PageAt, text: str, name: str = "lend
     return ready(page)
 
 
+def saved(page: Page, studio: Studio) -> dict[str, str]:
+    """The draft's files, once everything is saved."""
+    page.evaluate("designer.saving.save()")
+    draft = int(page.url.rpartition("/")[2])
+    return dict(studio.engine.drafts.show(studio.viewer(), draft).files)
+
+
 # ---------------------------------------------------------------- words
 
 #: What may stand in Latin letters: names of formats and keys, and what people wrote themselves.

@@ -49,6 +49,8 @@ def parsed(page: Page, sentence: str) -> dict[str, str]:
     [
         ("3日後", "duration", "P3D", "3日後"), ("２４時間後", "duration", "PT24H", "24時間後"), ("30分後", "duration", "PT30M", "30分後"),
         ("1か月後", "duration", "P1M", "1か月後"), ("2週間たったら", "duration", "P2W", "2週間後"), ("1日12時間後", "duration", "P1DT12H", "1日12時間後"),
+        ("3開庁日後", "duration", "working_days(3)", "3開庁日後"), ("5営業日たったら", "duration", "working_days(5)", "5開庁日後"),
+        ("３開庁日後に催促", "duration", "working_days(3)", "3開庁日後"), ("1開庁日ごと", "cycle", "working_days(1)", "1開庁日ごと"), ("毎開庁日", "cycle", "working_days(1)", "1開庁日ごと"),
         ("3日ごと", "cycle", "R/P3D", "3日ごと"), ("24時間ごとに3回", "cycle", "R3/PT24H", "24時間ごとに3回"),
         ("毎日 9時", "cycle", "R/2026-11-17T09:00:00+09:00/P1D", "毎日 9時"), ("毎日 18時30分", "cycle", "R/2026-11-16T18:30:00+09:00/P1D", "毎日 18時30分"),
         ("毎週金曜日 17時", "cycle", "R/2026-11-20T17:00:00+09:00/P1W", "毎週金曜 17時"), ("毎月1日", "cycle", "R/2026-12-01T00:00:00+09:00/P1M", "毎月1日"),
@@ -69,13 +71,26 @@ def test_a_time_is_written_as_a_sentence_and_read_back(page: Page, sentence: str
 @pytest.mark.parametrize(
     ("sentence", "words"),
     [
-        ("", "入力"), ("3開庁日後", "緊急度"), ("3日", "3日後"), ("3日おき", "ごと"), ("毎月32日", "32日"), ("毎月末日", "月末"), ("毎日25時", "時刻"),
+        ("", "入力"), ("3開庁日前", "3開庁日後"), ("0開庁日後", "3開庁日後"), ("3日", "3日後"), ("3日おき", "ごと"), ("毎月32日", "32日"), ("毎月末日", "月末"), ("毎日25時", "時刻"),
         ("いつか", "読めません"), ("期限の時", "どの期限"), ("2026年2月30日", "読めません"), ("0日後", "読めません"),
     ],
 )  # fmt: skip
 def test_a_sentence_that_says_no_time_is_told_why(page: Page, sentence: str, words: str) -> None:
     """読めない文には、どう書けばよいかを答える。"""
     assert words in parsed(page, sentence)["wrong"]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "when", "template"),
+    [
+        ("3開庁日後に催促", "3開庁日後", "remind"), ("3 開庁日後に督促する。", "3開庁日後", "remind"), ("確報の期限の3日前に知らせる", "確報の期限の3日前", "step_told"),
+        ("24時間後、連絡します", "24時間後", "step_told"), ("3開庁日後", None, None), ("通知の3日後", None, None),
+    ],
+)  # fmt: skip
+def test_a_sentence_says_when_and_what(page: Page, sentence: str, when: str | None, template: str | None) -> None:
+    """「いつ、何をするか」の文から、時刻と知らせの種類が読める。"""
+    told = page.evaluate("(s) => designer.pure.reminder(s)", sentence)
+    assert (told and told["when"], told and told["template"]) == (when, template)
 
 
 def test_what_only_an_expression_says_stays_one(page: Page) -> None:

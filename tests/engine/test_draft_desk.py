@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -126,6 +127,18 @@ def test_a_new_procedure_gets_a_file_and_id_by_the_conventions(studio: Studio) -
         desk.begin(me, None, "  ")
     assert free_process("isa", "../../etc/passwd", ()) == ("isa/etc_passwd.bpmn", "isa_etc_passwd")
     assert free_process("isa", "日本語", ()) == ("isa/procedure.bpmn", "isa_procedure")
+
+
+def test_everything_that_does_not_run_is_named_element_by_element(studio: Studio) -> None:
+    """ほかの道具だけが使う要素は、まとめて断られず、1つずつ名前で示される。使えるものは残る。"""
+    desk, me = studio.engine.drafts, studio.viewer()
+    parts = [start("begin", name="開始"), step("check", "確認", "protection_manager@owning_unit"), element("scriptTask", "magic", name="計算")]
+    parts += [element("complexGateway", "odd", name="難しい分かれ道"), element("transaction", "deal", name="取引")]
+    parts += [element("adHocSubProcess", "loose", name="順不同"), end("done", "<bpmn:compensateEventDefinition/>", name="取消し")]
+    made = desk.import_file(me, "foreign.bpmn", drawn(*parts, flows("begin > check > magic > odd > deal > loose > done")).encode())
+    found = desk.inspect(me, made).findings
+    assert {"magic", "odd", "deal", "loose", "done"} <= {one.element for one in found if one.severity == "error"}
+    assert not [one for one in found if one.element == "check"] and all(re.search("[ぁ-ん]", one.message) for one in found)
 
 
 def test_an_imported_file_is_kept_as_it_is_and_told_element_by_element(studio: Studio) -> None:
@@ -336,9 +349,9 @@ def test_the_vocabulary_is_the_offices_own(studio: Studio) -> None:
     assert {"id": "protection_manager", "name": "保護管理者"} in told["roles"]
     assert told["places"][0] == {"id": "owning_unit", "name": "担当の部署"} and {"id": "a", "name": "第一課"} in told["places"]
     assert [one["plain"] for one in told["clauses"] if one["id"] == "C-1"] == ["知らせてください。"]
-    assert [one["id"] for one in told["urgencies"]] == ["at_once", "promptly", "plain"] and told["clocks"] == [
-        {"id": "report", "name": "報告"}
-    ]
+    assert [one["id"] for one in told["urgencies"]] == ["at_once", "promptly", "plain"]
+    assert told["urgencies"][0]["says"] == "1時間後に担当、3時間後に担当・一つ上の段へ催促します。"
+    assert told["clocks"] == [{"id": "report", "name": "報告"}]
     assert ("office_approval" in {one["id"] for one in told["callable"]}) and json.dumps(told, ensure_ascii=False)
 
 

@@ -56,8 +56,8 @@ export class Editor extends EventTarget {
     try {
       const text = this.files[name];
       const whole = await this.whole(text);
-      const { warnings } = await this.drawing.importXML(whole ?? text);
-      this.warnings = warnings;
+      const { warnings } = await this.drawing.importXML(whole?.text ?? text);
+      this.warnings = [...(whole?.warnings ?? []), ...warnings];
       this.original = text;
       if (!whole) this.before = (await this.drawing.saveXML({ format: true })).xml;
       this.file = name;
@@ -78,12 +78,12 @@ export class Editor extends EventTarget {
   async whole(text) {
     this.completed = 0;
     const moddle = this.get('moddle');
-    const { rootElement } = await moddle.fromXML(text);
+    const { rootElement, warnings } = await moddle.fromXML(text);
     const before = (await moddle.toXML(rootElement, { format: true, preamble: true })).xml;
     this.completed = this.readOnly ? 0 : drawUndrawn(moddle, rootElement);
     if (!this.completed) return null;
     this.before = before;
-    return (await moddle.toXML(rootElement, { format: true, preamble: true })).xml;
+    return { text: (await moddle.toXML(rootElement, { format: true, preamble: true })).xml, warnings };
   }
 
   // The open file as it would be written now: what was not touched stays as it was.

@@ -6,6 +6,16 @@ const DELAY = 600;
 const QUIET = 5000; // nothing was changed for so long: then all ways are walked through
 const LOOK = 1000;
 
+// What the drawing library could not read, in Japanese.
+const MOST = 20;
+function unread({ message = '' }) {
+  const [, reference] = /unresolved reference <([^>]*)>/.exec(message) ?? [];
+  if (reference) return `「${reference}」を指していますが、そのような要素はありません。`;
+  const [, content] = /unparsable content <([^>]*)>/.exec(message) ?? [];
+  if (content) return `「${content}」は、BPMNの要素として読み取れません。`;
+  return /[ぁ-ん]/.test(message) ? message : '読み取れない箇所があります。';
+}
+
 export class Findings {
   constructor(editor, saving, place, tab, replay) {
     Object.assign(this, { editor, saving, place, tab, replay });
@@ -73,11 +83,11 @@ export class Findings {
 
   all() {
     const { warnings, completed, file } = this.editor;
-    const told = (message) => ({ rule: '', severity: 'warning', message, element: '', file, page: false });
+    const told = (message, element = '') => ({ rule: '', severity: 'warning', message, element, file, page: false });
     return [
       ...this.found,
       ...(this.proof?.findings ?? []),
-      ...(warnings?.length ? [told(`この図には、読み取れない参照が${warnings.length}件あります。`)] : []),
+      ...(warnings ?? []).slice(0, MOST).map((one) => told(unread(one), one.element?.id ?? one.context?.element?.id ?? '')),
       ...(completed ? [told(`形のなかった${completed}個の要素に、形を付けました。`)] : []),
     ];
   }

@@ -10,7 +10,7 @@ import { Outline } from './outline.js';
 import { Panel } from './panel.js';
 import { Replay } from './replay.js';
 import { Saving } from './saving.js';
-import { parse, say } from './sentences.js';
+import { parse, reminder, say } from './sentences.js';
 import { tools } from './tools.js';
 import { missed } from './words.js';
 
@@ -55,13 +55,13 @@ async function start() {
   for (const type of ['pointermove', 'pointerdown']) stage.addEventListener(type, settle, true);
   const editor = new Editor(place, stage);
   editor.proofs = place.dataset.proofs;
-  window.designer = Object.assign(editor, { pure: { layout, parse, preserve, say }, missed }); // for tests and for people who look behind the page
+  window.designer = Object.assign(editor, { pure: { layout, parse, preserve, reminder, say }, missed }); // for tests and for people who look behind the page
   await editor.load();
   let structure = null;
   const { add, choose } = tabs(side, (name) => name === 'outline' && structure?.show());
   const [properties, outline, findings] = [add('properties', '内容'), add('outline', '構成'), add('findings', '指摘')];
   choose('properties');
-  const saving = new Saving(editor, place.querySelector('[data-saved]'));
+  const saving = (editor.saving = new Saving(editor, place.querySelector('[data-saved]')));
   tools(editor, saving, bar);
   const panel = new Panel(editor, properties.panel);
   const found = new Findings(editor, saving, findings.panel, findings.tab, new Replay(editor, playing));

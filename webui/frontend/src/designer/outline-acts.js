@@ -26,6 +26,8 @@ export const BOUNDARIES = [
   ['error', 'エラーになったとき', { eventDefinitionType: 'bpmn:ErrorEventDefinition' }],
 ];
 const GAP = 60;
+const NODE = 'bpmn:FlowNode';
+export const COPIED = 'copied';
 
 export class Acts {
   constructor(editor) {
@@ -46,7 +48,30 @@ export class Acts {
     return this.get('elementFactory').createShape({ type, ...options });
   }
 
+  // The one step that was copied, if it is one that can follow another.
+  copied() {
+    const shapes = Object.values(this.get('clipboard')?.get() ?? {}).flat().filter((one) => one.businessObject && !one.labelTarget && !one.source);
+    return shapes.length === 1 && is(shapes[0], NODE) && !is(shapes[0], 'bpmn:StartEvent') && !is(shapes[0], 'bpmn:BoundaryEvent') ? shapes[0] : null;
+  }
+
+  addCopied(element) {
+    const { width } = this.copied();
+    return this.together(() => {
+      const modeling = this.get('modeling');
+      const [way, more] = waysOf(element);
+      const right = element.x + element.width;
+      if (way && !more && way.target.x >= right) makeSpace(this.get('canvas'), this.get('spaceTool'), right + 1, Math.max(0, width + 2 * GAP - (way.target.x - right)));
+      const made = this.get('copyPaste').paste({ element: element.parent, point: { x: right + GAP + width / 2, y: getMid(element).y } }).find((one) => is(one, NODE) && one.type !== 'label');
+      const next = way && !more ? way.target : null;
+      if (next) modeling.reconnectEnd(way, made, getMid(made));
+      else modeling.connect(element, made, { type: 'bpmn:SequenceFlow' });
+      if (next && !is(made, 'bpmn:EndEvent')) modeling.layoutConnection(modeling.connect(made, next, { type: 'bpmn:SequenceFlow' }));
+      return made;
+    });
+  }
+
   addAfter(element, kind) {
+    if (kind === COPIED) return this.addCopied(element);
     const [, , type, options] = KINDS.find(([name]) => name === kind);
     return this.together(() => {
       const ways = waysOf(element);
@@ -78,6 +103,25 @@ export class Acts {
       const taken = host.attachers?.length ?? 0;
       const position = { x: host.x + host.width - 20 - taken * 44, y: host.y + host.height };
       return this.get('modeling').createShape(this.shape('bpmn:BoundaryEvent', options), position, host, { attach: true });
+    });
+  }
+
+  // A timer on the edge of a step that goes on, and the notice that goes out when it is due.
+  addReminder(host, time, { name, word, template, seat }) {
+    const { model } = this.editor;
+    return this.together(() => {
+      const modeling = this.get('modeling');
+      const event = this.addBoundary(host, 'due');
+      time(event);
+      modeling.updateLabel(event, name);
+      const send = this.get('autoPlace').append(event, this.shape('bpmn:SendTask'));
+      modeling.updateLabel(send, word);
+      model.setAttribute(send, 'topic', 'notify');
+      if (seat) model.setProperty(send, 'to', seat);
+      model.setProperty(send, 'template', template);
+      const end = this.get('autoPlace').append(send, this.shape('bpmn:EndEvent'));
+      modeling.updateLabel(end, `${word}済み`);
+      return event;
     });
   }
 

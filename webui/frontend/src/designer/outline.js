@@ -4,7 +4,7 @@ import { keepingFocus, pick } from './fields.js';
 import { is, nameOf, objectOf, oneLine } from './model.js';
 import { kindWords } from './kinds.js';
 import { outline } from './outline-tree.js';
-import { Acts, BOUNDARIES, KINDS } from './outline-acts.js';
+import { Acts, BOUNDARIES, COPIED, KINDS } from './outline-acts.js';
 import { decides, waysOf } from './panel-flows.js';
 import { seatWords } from './panel-people.js';
 
@@ -112,7 +112,7 @@ export class Outline {
     return h(
       'div',
       { class: 'outline-actions' },
-      !ends && !objectOf(element).triggeredByEvent && pick(`add-${element.id}`, waysOf(element).length > 1 || (decides(element) && is(element, 'bpmn:Gateway')) ? '分かれを足す' : '次に足す', KINDS.map(([id, label]) => [id, label]), (kind) => this.made(acts.addAfter(element, kind), `${KINDS.find(([id]) => id === kind)[1]}を足しました。`)),
+      !ends && !objectOf(element).triggeredByEvent && pick(`add-${element.id}`, waysOf(element).length > 1 || (decides(element) && is(element, 'bpmn:Gateway')) ? '分かれを足す' : '次に足す', this.kinds(), (kind) => this.made(acts.addAfter(element, kind), `${this.kinds().find(([id]) => id === kind)[1]}を足しました。`)),
       !ends && target.length > 0 && pick(`connect-${element.id}`, waysOf(element).length ? 'ほかの要素へもつなぐ' : 'ほかの要素へつなぐ', target, (id) => (acts.connect(element, this.editor.element(id)), this.stay(element.id, 'つなぎました。')), { verb: 'つなぐ' }),
       activity && pick(`boundary-${element.id}`, '途中で起きることを足す', BOUNDARIES.map(([id, label]) => [id, label]), (kind) => this.made(acts.addBoundary(element, kind), '途中で起きることを足しました。')),
       acts.lanes().length > 1 && !is(element, 'bpmn:BoundaryEvent') && pick(`lane-${element.id}`, `図の段（いまは${lane ? nameOf(lane) : 'なし'}）`, acts.lanes().filter((one) => one !== lane).map((one) => [one.id, nameOf(one)]), (id) => (acts.toLane(element, this.editor.element(id)), this.stay(element.id, '段を移しました。')), { verb: '移す' }),
@@ -121,9 +121,15 @@ export class Outline {
         { class: 'button-row pane-row' },
         this.button('前へ移す', `up-${element.id}`, () => (acts.move(element, -1), this.stay(element.id, '前へ移しました。')), { disabled: !acts.canMove(element, -1) }),
         this.button('後へ移す', `down-${element.id}`, () => (acts.move(element, 1), this.stay(element.id, '後へ移しました。')), { disabled: !acts.canMove(element, 1) }),
+        !is(element, 'bpmn:BoundaryEvent') && this.button('コピー', `copy-${element.id}`, () => (this.editor.get('copyPaste').copy(element), this.stay(element.id, 'コピーしました。次に足すものとして選べます。'))),
         this.button('消す', `remove-${element.id}`, () => this.remove(element)),
       ),
     );
+  }
+
+  kinds() {
+    const copied = this.acts.copied();
+    return [...KINDS.map(([id, label]) => [id, label]), ...(copied ? [[COPIED, `コピーした「${nameOf(copied)}」`]] : [])];
   }
 
   wayActions(flow) {

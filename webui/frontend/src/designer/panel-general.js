@@ -92,7 +92,7 @@ export function processPane(editor, model, element) {
         'process-rules',
         '手続の決まり',
         select('withdraw', '取下げ', values.withdraw ?? '', [['never', 'できない'], ['until_first_act', '最初の処理が済むまで'], ['until_end', '終わるまで']], (value) => property('withdraw', value), { empty: '決めない' }),
-        select('numbering', '案件の番号', values.numbering ?? '', editor.vocabulary?.numberings.map(({ id, name }) => [id, name]) ?? [], (value) => property('numbering', value), { empty: '一般（general）' }),
+        select('numbering', '案件の番号', values.numbering ?? '', editor.vocabulary?.numberings.map(({ id, name }) => [id, name]) ?? [], (value) => property('numbering', value), { empty: '決めない（一般の番号）' }),
       ),
   ];
 }

@@ -97,10 +97,13 @@ export function duePane(editor, model, element) {
       select('records-way', 'この処理が残す記録', records === 'none' ? 'none' : records ? 'some' : '', [['none', '残さない（準備・承認・評価）'], ['some', '一部の条項の記録']], (value) =>
         model.setProperty(element, 'records', value === 'some' ? chosen[0] : value), { empty: 'すべての条項の記録になる' }),
     known.includes('records') && records && records !== 'none' && several('records', '記録になる条項', listed(records), chosen.map((id) => [id, names.get(id) ?? id]), (values) => model.setProperty(element, 'records', values.join(','))),
-    known.includes('urgency') && select('urgency', '緊急度', model.property(element, 'urgency'), pairs(editor.vocabulary?.urgencies), (value) => model.setProperty(element, 'urgency', value), { empty: '定めなし', help: '督促と上位者への知らせは、機関の細目（rules.toml）のとおりに届きます。' }),
+    known.includes('urgency') && select('urgency', '緊急度', model.property(element, 'urgency'), pairs(editor.vocabulary?.urgencies), (value) => model.setProperty(element, 'urgency', value), { empty: '定めなし', help: ladder(editor, model.property(element, 'urgency')) }),
     known.includes('deadline') && personal && select('deadline', '法定の期限', model.property(element, 'deadline'), pairs(editor.vocabulary?.clocks), (value) => model.setProperty(element, 'deadline', value), { empty: 'なし' }),
   );
 }
+
+// Who is told when, by the office's own rules.
+const ladder = (editor, chosen) => editor.vocabulary?.urgencies.find(({ id }) => id === (chosen || 'plain'))?.says || '督促と上位者への知らせは、機関の細目（rules.toml）のとおりに届きます。';
 
 // ---------------------------------------------------------------- the start of a case, and what can be done at any time
 

@@ -1,6 +1,6 @@
 // The properties panel: what the selected element is, in words; each part of it in a module of its own.
 import { h } from './dom.js';
-import { keepingFocus } from './fields.js';
+import { button, group, keepingFocus } from './fields.js';
 import { Model, is, kindOf, nameOf } from './model.js';
 import { generalPane, laneAndNotePane, processPane } from './panel-general.js';
 import { actionPane, duePane, momentsPane, morePane, peoplePane } from './panel-people.js';
@@ -8,9 +8,19 @@ import { eventPane } from './panel-events.js';
 import { callPane, repeatPane, rulePane, servicePane } from './panel-work.js';
 import { flowPane, waysPane } from './panel-flows.js';
 import { formPane } from './form-fields.js';
+import { remindersPane } from './reminders.js';
 import { Place } from './tidy.js';
 import { timerPane } from './timers.js';
 import { kindWords } from './kinds.js';
+
+// An element that was something else before still carries what it asked.
+const strayForm = (model, element) =>
+  group(
+    'form',
+    '入力項目',
+    h('p', { class: 'pane-help' }, `この要素は何も尋ねません。以前の入力項目（${model.form(element).map((one) => one.label ?? one.id).join('、')}）が残っています。`),
+    button('残っている入力項目を消す', () => model.setForm(element, []), 'form-clear'),
+  );
 
 class Together {
   preExecute({ act }) {
@@ -41,7 +51,7 @@ export class Panel {
 
   drawn() {
     const { editor } = this;
-    if (editor.broken) return h('p', { class: 'alert alert-error' }, `この図は描けません：${editor.broken.message}`);
+    if (editor.broken) return h('div', { class: 'alert alert-error' }, h('p', {}, 'この図は、BPMNとして読み取れないので描けません。「指摘」を見て、元の道具で直してください。'), h('p', { class: 'small', lang: 'en' }, h('code', {}, editor.broken.message)));
     const many = editor.get('selection').get();
     if (many.length > 1) return h('p', {}, `${many.length}個の要素を選んでいます。`);
     const element = editor.selected ?? null;
@@ -67,7 +77,9 @@ export class Panel {
       event && kindOf(element) === 'timer' && timerPane(editor, model, element),
       event && asks && actionPane(editor, model, element),
       duePane(editor, model, element),
+      personal && remindersPane(editor, model, element),
       asks && formPane(editor, model, element, { button: model.property(element, 'button') }),
+      !asks && model.form(element).length > 0 && strayForm(model, element),
       servicePane(editor, model, element),
       rulePane(editor, model, element),
       callPane(editor, model, element),

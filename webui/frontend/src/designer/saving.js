@@ -1,6 +1,7 @@
 // What was drawn is saved by itself, a moment later; nothing is lost when two people save, when the connection is gone, or when the page is left.
 import { announce, ask, debounce, h } from './dom.js';
 import { post, Refused } from './api.js';
+import { settle } from './fields.js';
 
 const DELAY = 1200;
 const AGAIN = 5000;
@@ -18,7 +19,7 @@ export class Saving {
     if (editor.readOnly) return;
     this.heartbeat = setInterval(() => this.hold(), WORD);
     addEventListener('pagehide', () => post(`${editor.base}/release.json`, {}, { keepalive: true }).catch(() => {}));
-    addEventListener('beforeunload', (event) => this.dirty && (event.preventDefault(), (event.returnValue = '')));
+    addEventListener('beforeunload', (event) => (settle(), this.dirty) && (event.preventDefault(), (event.returnValue = '')));
     addEventListener('visibilitychange', () => document.visibilityState === 'hidden' && this.later.waits() && this.later.now());
   }
 
@@ -41,6 +42,7 @@ export class Saving {
 
   // Save what has changed; answers whether everything is saved now.
   async save() {
+    settle();
     this.later.cancel();
     if (this.editor.readOnly || this.stopped) return false;
     if (this.busy) {

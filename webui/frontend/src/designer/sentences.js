@@ -1,4 +1,4 @@
-// Times as sentences, both ways: «3日後» is P3D, «毎月1日 9時» a cycle, «確報の期限の3日前» an expression. Pure; tests/webui/test_designer_script.py.
+// Times as sentences, both ways: «3日後» is P3D, «毎月1日 9時» a cycle, «確報の期限の3日前» an expression. Pure; tests/browser/test_designer_script.py.
 
 const DIGITS = /[０-９]/g;
 const plain = (text) => text.replace(DIGITS, (digit) => String.fromCharCode(digit.charCodeAt(0) - 0xfee0)).replace(/[\s　]+/g, '').replace(/ヶ月|ヵ月|カ月|ケ月|箇月/g, 'か月');
@@ -7,7 +7,16 @@ const WEEKDAYS = '日月火水木金土';
 const two = (number) => String(number).padStart(2, '0');
 const jst = (year, month, day, hour = 0, minute = 0) => `${year}-${two(month)}-${two(day)}T${two(hour)}:${two(minute)}:00+09:00`;
 
-export const EXAMPLES = ['3日後', '24時間後', '毎月1日 9時', '3日ごと', '2026年12月1日 9時'];
+export const EXAMPLES = ['3開庁日後', '24時間後', '3日ごと', '毎月1日 9時', '2026年12月1日 9時'];
+
+// «3開庁日後に催促» says when and what: the time, and the notice that goes out then; null where a sentence names no act.
+const ACT = /(?:に|、)(催促|督促|知らせ|連絡|通知)(?:する|る|します|ます)?。?$/;
+export function reminder(sentence) {
+  const found = ACT.exec(plain(sentence));
+  if (!found) return null;
+  const urges = /催促|督促/.test(found[1]);
+  return { when: plain(sentence).replace(ACT, ''), template: urges ? 'remind' : 'step_told', word: urges ? '催促' : '知らせ' };
+}
 
 // 1日12時間 -> P1DT12H; null when it is no length of time.
 function period(text) {
@@ -47,10 +56,9 @@ const moved = ([year, month, day], days) => {
 // What a sentence means: {kind: duration | date | cycle, text}, or {wrong: a sentence}.
 //   context: {now: Date, clocks: [{id, name}], facts: [{name, label, type}]}
 export function parse(sentence, context) {
-  const text = plain(sentence);
+  const text = plain(sentence).replace(ACT, '');
   const { now, clocks = [], facts = [] } = context;
   if (!text) return { wrong: '時刻を入力してください。' };
-  if (/開庁日|営業日|稼働日/.test(text)) return { wrong: '開庁日で数える催促は「緊急度」で決まります（担当の欄の下）。ここには日数か期限を書いてください。' };
   let found;
 
   // Statutory dates: «確報の期限», «確報の期限の3日前».
@@ -73,6 +81,12 @@ export function parse(sentence, context) {
       if (offset) return { kind: 'date', text: offset };
     }
   }
+  // Open days of the office.
+  if ((found = /^(?:毎|(\d+))(?:開庁日|営業日)(後|たったら|経過後|が過ぎたら|ごとに?|)$/.exec(text)) && found[1] !== '0' && (found[2] || !found[1])) {
+    const again = !found[1] || found[2].startsWith('ごと');
+    return { kind: again ? 'cycle' : 'duration', text: `working_days(${found[1] ?? 1})` };
+  }
+  if (/開庁日|営業日|稼働日/.test(text)) return { wrong: '開庁日は「3開庁日後」「1開庁日ごと」のように書いてください。' };
   // Again and again.
   if ((found = /^(.+?)ごと(?:に)?(?:(\d+)回(?:まで)?)?$/.exec(text) ?? /^(.+?)おき(?:に)?(?:(\d+)回(?:まで)?)?$/.exec(text))) {
     const every = period(found[1]);
@@ -140,6 +154,7 @@ const clock = (hours, minutes) => (hours === '00' && minutes === '00' ? '' : ` $
 export function say(kind, text, { clocks = [], facts = [] } = {}) {
   let found;
   if (!text) return '';
+  if ((found = /^working_days\((\d+)\)$/.exec(text))) return kind === 'cycle' ? `${found[1]}開庁日ごと` : `${found[1]}開庁日後`;
   if (kind === 'duration' && spoken(text)) return `${spoken(text)}後`;
   if (kind === 'cycle' && (found = /^R(\d*)\/(P[^/]+)$/.exec(text)) && spoken(found[2])) return `${spoken(found[2])}ごと${found[1] ? `に${found[1]}回` : ''}`;
   if (kind === 'cycle' && (found = /^R\/(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):\d{2}\+09:00\/P1([DWMY])$/.exec(text))) {

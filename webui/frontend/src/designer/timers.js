@@ -14,7 +14,7 @@ export function timerOf(element) {
   return { kind: 'duration', text: '' };
 }
 
-function setTimer(model, element, { kind, text }) {
+export function setTimer(model, element, { kind, text }) {
   const definition = definitionOf(element);
   const values = {};
   for (const [part, one] of Object.entries(PARTS)) values[part] = one === kind && text ? model.make('bpmn:FormalExpression', { body: text }, definition) : undefined;

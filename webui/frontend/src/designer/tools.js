@@ -20,6 +20,17 @@ export function tools(editor, saving, bar) {
     const refresh = () => ((undo.disabled = !stack().canUndo()), (redo.disabled = !stack().canRedo()));
     for (const type of ['changed', 'opened']) editor.on(type, refresh);
     refresh();
+    const copied = () => !editor.get('clipboard').isEmpty();
+    const copy = button('コピー', () => {
+      editor.get('copyPaste').copy(editor.get('selection').get());
+      announce('コピーしました。');
+      able();
+    }, 'copy', { title: '選んでいる要素をコピーします（Ctrl+C）' });
+    const paste = button('貼り付け', () => (editor.get('copyPaste').paste(), announce('図の中の、置く場所を押してください。')), 'paste', { title: '押した後、図の中の置く場所を押します（Ctrl+V）' });
+    const able = () => ((copy.disabled = !editor.get('selection').get().length), (paste.disabled = !copied()));
+    for (const type of ['selected', 'opened']) editor.on(type, able);
+    editor.drawing.on('copyPaste.elementsCopied', () => queueMicrotask(able));
+    able();
     button('整列', () => {
       announce(tidy(editor) ? '図を整列しました。' : 'この図は整列できません。');
       editor.fit();
