@@ -207,7 +207,7 @@ def save(number: int) -> Any:
     """Lay the run beside the draft's diagrams as a scenario."""
     try:
         name = engine().sandbox.save_scenario(viewer(), number, posted_text("_title") or "試行")
-        flash(f"筋書き「{name}」を下書きに保存しました。", "success")
+        flash(f"シナリオ「{name}」を下書きに保存しました。", "success")
     except (Invalid, Conflict) as error:
         flash(error.text, "error")
     return redirect(url_for("play.show", kind="drafts", number=number, path=posted_text("_path") or None), 303)

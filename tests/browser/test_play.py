@@ -66,7 +66,7 @@ def test_everything_but_the_drawing_works_without_script(site: Site, page_at: Pa
 
 @pytest.mark.parametrize("width", [1280, 390])
 def test_the_pages_of_the_sandbox_are_accessible_and_fit(site: Site, page_at: PageAt, width: int) -> None:
-    """始める前、途中、筋書きの画面に、axe-core の違反も横のはみ出しも無い。"""
+    """始める前、途中、シナリオの画面に、axe-core の違反も横のはみ出しも無い。"""
     if not AXE.is_file():
         missing("axe-core", "not in webui/frontend/node_modules (a development dependency of the front end)")
     address = play_of(site, "isa_account_inventory")
@@ -87,7 +87,7 @@ def test_the_pages_of_the_sandbox_are_accessible_and_fit(site: Site, page_at: Pa
     expect(page.locator(".lead")).to_contain_text("処理待ち")
     look()
     page.goto(site.address + address.replace("/play", "/scenarios"))
-    expect(page.locator("h1")).to_contain_text("筋書き")
+    expect(page.locator("h1")).to_contain_text("シナリオ")
     look()
     page.goto(site.address + "/designer/play")
     look()

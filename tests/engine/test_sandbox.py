@@ -206,7 +206,7 @@ def test_nobody_acts_from_a_seat_there_is_not(approval: Designer, seat: str) -> 
 
 
 def test_moments_that_cannot_be_read_are_refused(approval: Designer) -> None:
-    """筋書きの言葉で書いた日時も、読めなければ断る。"""
+    """シナリオの言葉で書いた日時も、読めなければ断る。"""
     with pytest.raises(PlayRefused):
         approval.does("start", STAFF, {**APPLICATION, "item_summary": "@now+Pnonsense"})
 
@@ -369,7 +369,7 @@ def test_the_picture_shows_what_was_passed_with_its_flows(approval: Designer) ->
 
 
 def test_a_run_becomes_a_scenario_that_plays_to_the_same_end(world: World, approval: Designer) -> None:
-    """試行を筋書きにすると、読める YAML になり、そのまま演じると同じところに着く。"""
+    """試行をシナリオにすると、読める YAML になり、そのまま演じると同じところに着く。"""
     with pytest.raises(PlayRefused), approval.room() as room:
         room.scenario("まだ")
     approval.does("start", STAFF, {**APPLICATION, "item_summary": "一行目\n二行目"})
@@ -406,7 +406,7 @@ def test_a_run_becomes_a_scenario_that_plays_to_the_same_end(world: World, appro
 
 
 def test_instances_of_a_repeated_step_are_named_by_number() -> None:
-    """筋書きは、繰り返しの何番目かを instance で言える。"""
+    """シナリオは、繰り返しの何番目かを instance で言える。"""
     scenario = read(
         "title: a\nprocess: p\nstarts: 2026-11-16 10:00\nstart: {by: staff@a}\nsteps:\n- {complete: ask, instance: 2}\n", "a.yaml"
     )
@@ -414,7 +414,7 @@ def test_instances_of_a_repeated_step_are_named_by_number() -> None:
 
 
 def test_a_scenario_that_no_longer_goes_through_is_told_with_its_step(world: World) -> None:
-    """通らなくなった筋書き、読めない筋書きは、どこがなぜ通らないかを言い、ほかの筋書きは演じる。"""
+    """通らなくなったシナリオ、読めないシナリオは、どこがなぜ通らないかを言い、ほかのシナリオは演じる。"""
     office = world.engine.organisation("office")
     base = Base(office, "office_approval", bundles(office.folder, office.folder.parent / "common"))
     head = "title: 古い\nprocess: office_approval\nstarts: 2026-11-16 10:00\nstart:\n  by: staff@a\n  answers: {item_summary: あ, owning_unit: a}\n"

@@ -92,7 +92,7 @@ def test_a_hostile_draft_runs_nothing_and_is_answered(world: World, drawer: Draw
 
 
 def test_a_run_is_laid_beside_the_draft_and_played_with_the_others(drawer: Drawer) -> None:
-    """試行を筋書きとして下書きに保存すると、ファイルになり、すべて演じるときに一緒に演じられる。"""
+    """試行をシナリオとして下書きに保存すると、ファイルになり、すべて演じるときに一緒に演じられる。"""
     with pytest.raises(PlayRefused):
         drawer.engine.sandbox.save_scenario(drawer.viewer, drawer.id, "まだ")
     drawer.starts()
@@ -109,7 +109,7 @@ def test_a_run_is_laid_beside_the_draft_and_played_with_the_others(drawer: Drawe
 
 
 def test_a_scenario_that_the_drawing_breaks_is_told(drawer: Drawer) -> None:
-    """図を変えて通らなくなった筋書きは、どの操作がなぜかを言う。"""
+    """図を変えて通らなくなったシナリオは、どの操作がなぜかを言う。"""
     drawer.starts()
     drawer.engine.sandbox.save_scenario(drawer.viewer, drawer.id, "申請だけ")
     drawer.draws(
@@ -140,7 +140,7 @@ def test_who_may_not_draw_may_not_play_nor_save(world: World, drawer: Drawer) ->
     "name", ["office/scenarios/../x.yaml", "office/x.yaml", "scenarios/x.yaml", "office/scenarios/あ.yaml", "office/scenarios/a.yml"]
 )
 def test_no_other_file_may_lie_there(drawer: Drawer, name: str) -> None:
-    """筋書きの場所と名前は決まっている。"""
+    """シナリオの場所と名前は決まっている。"""
     page = drawer.engine.drafts.show(drawer.viewer, drawer.id)
     with pytest.raises(TadachiError):
         drawer.engine.drafts.save(drawer.viewer, drawer.id, page.draft.revision, {**page.files, name: "title: a"})

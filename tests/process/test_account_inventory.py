@@ -389,7 +389,7 @@ def test_whoever_began_it_by_mistake_takes_it_back_only_until_somebody_acted(age
 
 
 def test_the_scenario_plays_to_its_end() -> None:
-    """筋書き（tadachi play で動かすもの）は、届いて5日の知らせと差戻しを経て、失効と突合せまで通る。"""
+    """シナリオ（tadachi play で動かすもの）は、届いて5日の知らせと差戻しを経て、失効と突合せまで通る。"""
     said: list[str] = []
     demo.play(SCENARIO, "isa", said.append)
     assert said[-1] == "案件は終わりました（棚卸の完了）。"

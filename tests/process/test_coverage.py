@@ -29,7 +29,7 @@ def found() -> Found:
 
 
 def test_every_scenario_beside_the_diagrams_goes_through(found: Found) -> None:
-    """図と並べて置いた筋書きは、どれも最後まで通る。"""
+    """図と並べて置いたシナリオは、どれも最後まで通る。"""
     results = [one for results, _ in found.values() for one in results]
     assert {one.name for one in results} == {path.name for path in (ROOT / "bpmn" / "isa" / "scenarios").glob("*.yaml")}
     assert [(one.name, one.text) for one in results if not one.passed] == []
@@ -37,7 +37,7 @@ def test_every_scenario_beside_the_diagrams_goes_through(found: Found) -> None:
 
 @pytest.mark.parametrize("process", FLOOR)
 def test_the_scenarios_reach_no_less_than_they_did(found: Found, process: str) -> None:
-    """筋書きが通る要素・流れ・条項の割合は、下がらない。"""
+    """シナリオが通る要素・流れ・条項の割合は、下がらない。"""
     reached = found[process][1]
     assert all(share >= floor for share, floor in zip(reached.percent, FLOOR[process], strict=True)), (
         reached.percent,

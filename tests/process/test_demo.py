@@ -40,7 +40,7 @@ def test_the_accounts_are_few_and_named_by_post(shown: Engine) -> None:
 
 @pytest.mark.parametrize("told", TOLD["cases"], ids=lambda told: told["scenario"])
 def test_every_stage_named_is_in_its_scenario(told: dict[str, str]) -> None:
-    """demo.toml が止める場所は、筋書きに一つだけある。"""
+    """demo.toml が止める場所は、シナリオに一つだけある。"""
     scenario = load_scenario(FOLDER / "scenarios" / told["scenario"])
     stages = [step.get("stage") for step in scenario.steps]
     assert "until" not in told or stages.count(told["until"]) == 1

@@ -1102,12 +1102,12 @@ def test_the_permit_can_be_carried_along_once_all_have_approved(agency: Agency, 
         assert said_there in text
 
 
-# ---------------------------------------------------------------- 筋書き
+# ---------------------------------------------------------------- シナリオ
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in SCENARIOS.glob("media_carryout_*.yaml")))
 def test_the_scenarios_play_to_their_end(name: str) -> None:
-    """筋書き（tadachi play で動かすもの）は、終わりまで通る。"""
+    """シナリオ（tadachi play で動かすもの）は、終わりまで通る。"""
     heard: list[str] = []
     demo.play(SCENARIOS / name, "isa", heard.append)
     assert heard[-1].startswith("案件は終わりました")

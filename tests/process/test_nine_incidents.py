@@ -179,7 +179,7 @@ def test_r6_9_one_submission_can_be_both_reports(office: Office) -> None:
 
 @pytest.mark.parametrize("name", ["R4-2", "R5-6", "R6-9"])
 def test_a_scenario_can_be_played_on_any_day(office: Office, name: str) -> None:
-    """筋書きは、どの日に動かしても通る（実演では、最近のこととして動かす）。年末年始をまたいでも同じ。"""
+    """シナリオは、どの日に動かしても通る（実演では、最近のこととして動かす）。年末年始をまたいでも同じ。"""
     scenario = load_scenario(SCENARIOS / f"incident_{name.lower()}.yaml")
     starts = datetime(2026, 12, 26, 10, 0, tzinfo=JST)
     office.clock.set(starts)

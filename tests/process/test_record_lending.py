@@ -553,12 +553,12 @@ def test_a_return_makes_an_open_request_for_more_time_pointless(
     assert manager.inbox == []
 
 
-# ---------------------------------------------------------------- 筋書き
+# ---------------------------------------------------------------- シナリオ
 
 
 @pytest.mark.parametrize(("file", "ends"), [("record_lending.yaml", "返却"), ("record_lending_overdue.yaml", "亡失・不足（事案で扱う）")])
 def test_the_scenarios_play_to_their_ends(file: str, ends: str) -> None:
-    """筋書き（tadachi play で動かすもの）は、延長して返る場合と、返らずに事案になる場合の終わりまで通る。"""
+    """シナリオ（tadachi play で動かすもの）は、延長して返る場合と、返らずに事案になる場合の終わりまで通る。"""
     said: list[str] = []
     demo.play(SCENARIOS / file, "isa", said.append)
     assert said[-1] == f"案件は終わりました（{ends}）。"

@@ -1155,12 +1155,12 @@ def test_those_who_have_nothing_to_do_with_it_see_nothing(agency: Agency, applic
         agency.engine.case(agency.viewer(other_manager.seat), application.id)
 
 
-# ---------------------------------------------------------------- 筋書き
+# ---------------------------------------------------------------- シナリオ
 
 
 @pytest.mark.parametrize(("name", "outcome"), [("resubcontract_straight", "再委託の終了"), ("resubcontract_correction", "承認の取消し")])
 def test_the_scenarios_play_to_their_ends(name: str, outcome: str) -> None:
-    """筋書き（tadachi play で動かすもの）は、まっすぐなものも、是正を一度はさむものも、終わりまで通る。"""
+    """シナリオ（tadachi play で動かすもの）は、まっすぐなものも、是正を一度はさむものも、終わりまで通る。"""
     said: list[str] = []
     demo.play(SCENARIOS / f"{name}.yaml", "isa", said.append)
     assert said[-1] == f"案件は終わりました（{outcome}）。"

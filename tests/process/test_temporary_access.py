@@ -402,7 +402,7 @@ def test_what_the_ledger_hides_from_who_does_not_see_the_case(rights: Rights, wo
 
 @pytest.mark.parametrize("file", ["temporary_access.yaml", "temporary_access_orphan.yaml"])
 def test_the_scenarios_play_to_their_ends(file: str) -> None:
-    """筋書き（tadachi play で動かすもの）は、操作の記録の確認まで通る。"""
+    """シナリオ（tadachi play で動かすもの）は、操作の記録の確認まで通る。"""
     said: list[str] = []
     demo.play(SCENARIOS / file, "isa", said.append)
     assert said[-1] == "案件は終わりました（完了）。"

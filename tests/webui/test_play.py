@@ -180,7 +180,7 @@ def test_the_picture_its_state_and_the_same_in_words(screen: Screen) -> None:
 
 
 def test_the_run_is_taken_as_a_scenario_file(screen: Screen) -> None:
-    """試行を筋書きのファイルとして受け取る。まだ何もしていなければ、そう言う。"""
+    """試行をシナリオのファイルとして受け取る。まだ何もしていなければ、そう言う。"""
     assert screen.client.get(f"{screen.at}/scenario.yaml").status_code == 422
     screen.plays("start", **APPLICATION, _as=STAFF)
     answer = screen.client.get(f"{screen.at}/scenario.yaml", query_string={"title": "審査まで"})
@@ -189,7 +189,7 @@ def test_the_run_is_taken_as_a_scenario_file(screen: Screen) -> None:
 
 
 def test_what_the_scenarios_reach_is_on_a_page_and_on_the_picture(screen: Screen, world: World) -> None:
-    """筋書きの結果と、通ったところの割合、通らないところの一覧、図の印が出る。"""
+    """シナリオの結果と、通ったところの割合、通らないところの一覧、図の印が出る。"""
     folder = world.engine.organisation("office").folder / "scenarios"
     folder.mkdir(exist_ok=True)
     head = "process: office_approval\nstarts: 2026-11-16 10:00\nstart:\n  by: staff@a\n  answers: {item_summary: あ, owning_unit: a}\n"
@@ -197,7 +197,7 @@ def test_what_the_scenarios_reach_is_on_a_page_and_on_the_picture(screen: Screen
     (folder / "b.yaml").write_text(f"title: 通らない\n{head}steps:\n- complete: gone\n", "utf-8")
     page = screen.client.get(f"{screen.base}/scenarios").text
     assert "2件のうち1件が、最後まで通りませんでした" in page
-    assert "補正" in page.split("どの筋書きも通らないところ")[1]
+    assert "補正" in page.split("どのシナリオも通らないところ")[1]
     state = screen.client.get(f"{screen.base}/scenarios/diagram.json").json
     assert state is not None
     assert (state["review"], state["fix"]["state"]) == (

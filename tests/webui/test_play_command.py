@@ -32,7 +32,7 @@ def play(*arguments: str | Path) -> Result:
 
 
 def test_all_scenarios_of_a_folder_are_played_and_what_they_reach_is_told(office: Path) -> None:
-    """機関のフォルダーを渡すと、すべての筋書きを演じ、通ったところと通らないところを言う。"""
+    """機関のフォルダーを渡すと、すべてのシナリオを演じ、通ったところと通らないところを言う。"""
     result = play(office, "--coverage")
     assert result.exit_code == 0, result.output
     assert "○ good.yaml　期限を待つ" in result.output
@@ -45,7 +45,7 @@ def test_all_scenarios_of_a_folder_are_played_and_what_they_reach_is_told(office
 
 
 def test_as_json_for_a_build(office: Path) -> None:
-    """JSON では、筋書きの結果と、手続ごとの網羅が、名前と割合で出る。"""
+    """JSON では、シナリオの結果と、手続ごとの網羅が、名前と割合で出る。"""
     told = json.loads(play(office, "--coverage", "--json").output)
     assert [(one["name"], one["passed"], one["process_id"]) for one in told["scenarios"]] == [("good.yaml", True, "office_deadline")]
     [deadline] = [one for one in told["coverage"] if one["process"] == "office_deadline"]

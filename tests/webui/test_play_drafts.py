@@ -46,14 +46,14 @@ def screen(app: Flask, world: World, post: Post, designer: Viewer) -> Screen:
 
 
 def test_a_draft_is_played_from_the_list_and_its_run_kept(screen: Screen, world: World, designer: Viewer) -> None:
-    """下書きの一覧と編集の画面から試し、筋書きを下書きに保存し、筋書きの画面に出る。"""
+    """下書きの一覧と編集の画面から試し、シナリオを下書きに保存し、シナリオの画面に出る。"""
     for page in (screen.client.get("/designer").text, screen.client.get(f"/designer/{screen.number}").text):
         assert f'href="{screen.at}"' in page
     page = screen.plays("start", **APPLICATION, _as=STAFF)
     assert "下書き（" in page
     assert "案件の処理待ち：審査" in page
     page = screen.plays("save", _title="申請まで")
-    assert "筋書き「office/scenarios/approval_1.yaml」を下書きに保存しました。" in page
+    assert "シナリオ「office/scenarios/approval_1.yaml」を下書きに保存しました。" in page
     assert "office/scenarios/approval_1.yaml" in world.engine.drafts.show(designer, screen.number).files
     told = screen.client.get(f"{screen.base}/scenarios").text
     assert "申請まで" in told
@@ -79,7 +79,7 @@ def test_nothing_is_kept_before_there_is_a_run(screen: Screen) -> None:
 
 
 def test_strangers_may_neither_play_nor_keep(app: Flask, world: World, post: Post, screen: Screen) -> None:
-    """設計の役でない人は、下書きを試せず、筋書きも保存できない。"""
+    """設計の役でない人は、下書きを試せず、シナリオも保存できない。"""
     stranger = Screen(app, world, post, STAFF)
     assert stranger.client.get(screen.at).status_code == 403
     assert post(stranger.client, f"{screen.at}/save", {"_title": "a"}).status_code == 403
