@@ -7,10 +7,10 @@ What only moved on the page is counted apart.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from engine import compare_tables
+from engine import compare_lines, compare_tables
 from engine.compare_elements import FIELD_LABELS, KINDS, LABELS, Drawing, Element, drawings
 from engine.errors import DefinitionRefused
 from engine.net import FieldSpec
@@ -19,8 +19,8 @@ from engine.xml_safety import read_xml
 #: Puts a value into words: (code, value) -> what people read.
 Say = Callable[[str, str], str]
 
-#: What of a change is told first.
-ORDER = ("added", "removed", "changed", "moved")
+#: What scenarios stand under, as tables stand under theirs.
+SCENARIOS = "シナリオ"
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class Change:
     """One difference.
 
     Attributes:
-        process, process_name: the diagram; of a decision table "" and its file.
+        process, process_name: the diagram; "" and "" for a decision table, "" and SCENARIOS for a scenario.
         element, name, kind: the element as it is now (of a removed one as it was); `was` is its id before.
-        what: `element`, a code of `compare_elements.LABELS`, `field`, `field:ATTRIBUTE`, `row`, `cell`, `column`, …; label: in words.
+        what: `element`, a code of `compare_elements.LABELS`, `field`, `field:ATTRIBUTE`, `row`, `cell`, `column`, `scenario`, …; label: in words.
         how: `added`, `removed`, `changed` or `moved`.
         before, after: in words; "" where there is nothing.
     """
@@ -95,6 +95,10 @@ def compare(before: Mapping[str, bytes], after: Mapping[str, bytes], say: Say | 
                 if id not in touched and id in here.places and here.places[id] != place and id in now.elements
             ]
     changes += _tables(_of(old, ".dmn"), _of(new, ".dmn"))
+    changes += [
+        Change("", SCENARIOS, one.file, one.file, one.file, one.title, SCENARIOS, "scenario", SCENARIOS, one.how, one.before, one.after)
+        for one in compare_lines.scenario_changes(before, after)
+    ]
     return Comparison(tuple(changes), tuple(layout), tuple(dict.fromkeys(broken)))
 
 
@@ -286,8 +290,6 @@ def _titled(drawing: Drawing, id: str) -> str:
 
 
 def _named(change: Change, name: str) -> Change:
-    from dataclasses import replace
-
     return replace(change, name=name)
 
 

@@ -80,7 +80,7 @@ class _Way:
         #: A flow that changed, came or went is met at its source.
         flows = {(net.nodes[flow.source].process, flow.id): flow.source for flow in net.flows}
         at_sources = {flows[key] for key in other if key in flows}
-        tables = {one.element for one in comparison.changes if not one.process}
+        tables = {one.element for one in comparison.changes if not one.process and one.what != "scenario"}
         #: A table that no step names is computed after every change of facts: it concerns whoever still runs.
         self.everybody = bool(tables - {node.decision for node in net.nodes if node.decision})
         self.removed = frozenset(node.index for node in net.nodes if (node.process, node.element) in gone)

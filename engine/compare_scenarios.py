@@ -1,30 +1,28 @@
-"""The office's scenarios played on two versions of a procedure, to tell which of them go otherwise; in a process of its own, within a budget."""
+"""Scenarios played on two versions of a procedure, to tell which of them go otherwise; in a process of its own, within a budget."""
 
 from __future__ import annotations
 
 import json
 import logging
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import date
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from engine import model, people
-from engine.clock import SetClock, civil_day
-from engine.definitions import bundle_text, bundles, digest_of
-from engine.errors import ScenarioBroken, ScenarioFailed, TadachiError
-from engine.scenario import Player, Scenario, load
+from engine import coverage, draft_files, model, organisation
+from engine.errors import PlayTooLong, ScenarioBroken, ScenarioFailed, TadachiError
+from engine.sandbox import Base, Sandbox
+from engine.scenario import Scenario, read
 from engine.settings import Settings
 
 if TYPE_CHECKING:
+    from engine.definitions import Definition
     from engine.service import Engine
 
 try:
@@ -38,7 +36,6 @@ log = logging.getLogger(__name__)
 SECONDS, GRACE = 60.0, 30.0
 MOST_BYTES = 4 * 1024**2
 MEMORY = 2 * 1024**3
-SINCE = date(2000, 4, 1)
 PROGRAM = "import sys; sys.path.insert(0, sys.argv[1]); from engine.compare_scenarios import child; child()"
 
 
@@ -47,7 +44,7 @@ class ScenarioCompared:
     """One scenario on both versions.
 
     Attributes:
-        file: its name in the office's folder.
+        file: its name, beside the office's diagrams or in a version or draft.
         differs: `outcome` (it ends otherwise, or stops), `way` (the same end by other steps), "" (the same), `late` (no time was left).
         before, after: where the case stands in the end, or at which step it could not go on and why.
     """
@@ -60,17 +57,30 @@ class ScenarioCompared:
 
 
 def play_both(
-    engine: Engine, organisation: str, process_id: str, before: Mapping[str, str], after: Mapping[str, str], *, seconds: float = SECONDS
+    engine: Engine,
+    office_id: str,
+    process_id: str,
+    before: Mapping[str, str],
+    after: Mapping[str, str],
+    others: Sequence[Definition] = (),
+    *,
+    seconds: float = SECONDS,
 ) -> tuple[ScenarioCompared, ...]:
-    """Every scenario of the office's folder that starts this procedure, played on both bundles; nothing of it is kept.
+    """Every scenario that starts this procedure, played on both bundles; nothing of it is kept.
+
+    Those beside the office's diagrams, and those that lie in either bundle: of one that was changed, as it is in `after`.
 
     Args:
         before, after: bundles that have passed the gate.
+        others: the procedures in force, which cases of this one may begin.
     """
-    office = engine.organisation(organisation)
+    office = engine.organisation(office_id)
+    told_of = {**coverage.of_folder(office), **draft_files.scenarios(before), **draft_files.scenarios(after)}
+    scenarios = {name: text for name, text in told_of.items() if _of_process(name, text, process_id) is not None}
     asked = {
-        "bpmn": str(engine.settings.bpmn.resolve()), "office": organisation, "process": process_id,
-        "before": dict(before), "after": dict(after), "seconds": seconds,
+        "folder": str(office.folder.resolve()), "process": process_id,
+        "others": {one.process_id: [one.name, {name: data.decode() for name, data in one.files.items()}] for one in others},
+        "before": draft_files.drawn(before), "after": draft_files.drawn(after), "scenarios": scenarios, "seconds": seconds,
     }  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="tadachi-scenarios-") as folder:
         place = Path(folder)
@@ -90,12 +100,12 @@ def play_both(
         told = _lines(place / "told.jsonl")
     done = {line["file"]: line for line in told if "file" in line}
     found = []
-    for path, scenario in _of_process(office.folder, process_id):
-        line = done.get(path.name)
+    for name, text in sorted(scenarios.items()):
+        line, title = done.get(name), read(text, name).title
         found.append(
-            ScenarioCompared(path.name, scenario.title, line["differs"], line["before"], line["after"])
+            ScenarioCompared(name, title, line["differs"], line["before"], line["after"])
             if line is not None
-            else ScenarioCompared(path.name, scenario.title, "late", "", "")
+            else ScenarioCompared(name, title, "late", "", "")
         )
     return tuple(found)
 
@@ -113,16 +123,13 @@ def _lines(path: Path) -> list[dict[str, Any]]:
     return found
 
 
-def _of_process(folder: Path, process_id: str) -> list[tuple[Path, Scenario]]:
-    found = []
-    for path in sorted((folder / "scenarios").glob("*.yaml")):
-        try:
-            scenario = load(path)
-        except ScenarioBroken:
-            continue  # told by `tadachi play`
-        if scenario.process == process_id:
-            found.append((path, scenario))
-    return found
+def _of_process(name: str, text: str, process_id: str) -> Scenario | None:
+    """A scenario, when it can be read (else `tadachi play` tells) and starts this procedure."""
+    try:
+        scenario = read(text, name)
+    except ScenarioBroken:
+        return None
+    return scenario if scenario.process == process_id else None
 
 
 # ---------------------------------------------------------------- in the process of its own
@@ -137,98 +144,40 @@ def child() -> None:
     if resource is not None:
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
         resource.setrlimit(resource.RLIMIT_CPU, (int(seconds + GRACE), int(seconds + GRACE)))
-    sides = [_Side(place / name, asked, asked[name]) for name in ("before", "after")]
+    office = organisation.load(Path(asked["folder"]))
+    others = {process: (name, draft_files.encoded(files)) for process, (name, files) in asked["others"].items()}
+    process = asked["process"]
+    sides = [Base(office, process, {**others, process: (process, draft_files.encoded(asked[name]))}) for name in ("before", "after")]
     with (place / "told.jsonl").open("w", encoding="utf-8") as out:
-        for path, scenario in _of_process(Path(asked["bpmn"]) / asked["office"], asked["process"]):
+        for name, text in sorted(asked["scenarios"].items()):
             if time.monotonic() > until:
                 break
-            (was, way_before), (now, way_after) = (side.play(scenario) for side in sides)
+            scenario = read(text, name)
+            (was, way_before), (now, way_after) = (_play(side, scenario) for side in sides)
             differs = "outcome" if was != now else "way" if way_before != way_after else ""
-            out.write(json.dumps({"file": path.name, "differs": differs, "before": was, "after": now}, ensure_ascii=False) + "\n")
+            out.write(json.dumps({"file": name, "differs": differs, "before": was, "after": now}, ensure_ascii=False) + "\n")
             out.flush()
 
 
-class _Side:
-    """An engine over a database that is thrown away, with a person in every seat and one version of the procedure in force."""
+def _play(base: Base, scenario: Scenario) -> tuple[str, list[str]]:
+    """Where the case ends up, and which steps it came to."""
+    from engine.service import Engine  # the service names this module
 
-    def __init__(self, place: Path, asked: Mapping[str, Any], files: Mapping[str, str]) -> None:
-        place.mkdir()
-        self.place, self.asked, self.files = place, asked, files
-        self.template = place / "template.sqlite"
-        self.made_for: date | None = None
-
-    def _engine(self, database: Path, clock: SetClock) -> Engine:
-        from engine.service import Engine  # the service names this module
-
-        settings = replace(Settings(), bpmn=Path(self.asked["bpmn"]), database=f"sqlite:///{database}", mail="")
-        return Engine(settings, clock=clock, prove=Engine.unproven)
-
-    def _prepare(self, day: date, clock: SetClock) -> None:
-        """The database all scenarios of a day begin with."""
-        self.template.unlink(missing_ok=True)
-        engine = self._engine(self.template, clock)
-        try:
-            office = engine.organisation(self.asked["office"])
-            model.metadata.create_all(engine.database)
-            with engine.writing() as connection:
-                for seat in office.seats(day):
-                    person = seat.replace("@", ".")
-                    people.add(
-                        connection, person_id=person, organisation=office.id, name=office.seat_name(seat), email=None, password_hash=None,
-                        at=clock.now(),
-                    )  # fmt: skip
-                    people.appoint(
-                        connection, person_id=person, organisation=office.id, seat=seat, kind="main", valid_from=SINCE, valid_to=None,
-                        at=clock.now(),
-                    )  # fmt: skip
-                found = {
-                    one: (name, bundle_text(files))
-                    for one, (name, files) in bundles(office.folder, engine.settings.bpmn / "common").items()
-                }
-                mine = bundle_text({name: text.encode() for name, text in self.files.items()})
-                found[self.asked["process"]] = (self.asked["process"], mine)
-                connection.execute(
-                    sa.insert(model.definition),
-                    [
-                        {
-                            "organisation": office.id, "process_id": one, "version": 1, "name": name, "digest": digest_of(text), "bundle": text,
-                            "deployed_at": clock.now(), "deployed_by": people.SYSTEM, "in_force_from": clock.now(),
-                        }
-                        for one, (name, text) in found.items()
-                    ],
-                )  # fmt: skip
-        finally:
-            engine.close()
-        self.made_for = day
-
-    def play(self, scenario: Scenario) -> tuple[str, list[str]]:
-        """Where the case ends up, and which steps it came to."""
-        clock = SetClock(scenario.starts)
-        day = civil_day(scenario.starts)
-        if self.made_for != day:
-            self._prepare(day, clock)
-        database = self.place / "play.sqlite"
-        for suffix in ("", "-wal", "-shm"):
-            Path(f"{database}{suffix}").unlink(missing_ok=True)
-        shutil.copy(self.template, database)
-        engine = self._engine(database, clock)
-        try:
-            player = Player(engine, clock, self.asked["office"])
-            try:
-                said = player.stands(player.play(scenario))
-            except ScenarioFailed as failed:
-                said = f"{failed.ids['number']}番目（{failed.ids['step']}）で止まります：{failed.ids['why']}"
-            except TadachiError as refused:
-                said = f"始められません：{refused.text}"
-            return said, self._way(engine)
-        finally:
-            engine.close()
-
-    @staticmethod
-    def _way(engine: Engine) -> list[str]:
+    sandbox = Sandbox(Engine, Settings(), base, scenario.starts)
+    try:
+        said = sandbox.play(scenario)
+    except ScenarioFailed as failed:
+        said = f"{failed.ids['number']}番目（{failed.ids['step']}）で止まります：{failed.ids['why']}"
+    except PlayTooLong as endless:
+        said = endless.text
+    except TadachiError as refused:
+        said = f"始められません：{refused.text}"
+    try:
         query = sa.select(model.history.c.node).where(model.history.c.tag == "task.opened").order_by(model.history.c.id)
-        with engine.reading() as connection:
-            return [str(node) for node in connection.scalars(query)]
+        with sandbox.engine.reading() as connection:
+            return said, [str(node) for node in connection.scalars(query)]
+    finally:
+        sandbox.close()
 
 
 __all__ = ["ScenarioCompared", "child", "play_both"]

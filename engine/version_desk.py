@@ -68,7 +68,7 @@ class VersionDesk(Reviews):
     def scenarios(
         self, viewer: Viewer, before: str, after: str, *, seconds: float = compare_scenarios.SECONDS
     ) -> tuple[ScenarioCompared, ...]:
-        """The office's scenarios played on both, to tell which go otherwise. It takes up to a minute.
+        """The scenarios of the procedure played on both, to tell which go otherwise. It takes up to a minute.
 
         Raises:
             NotAllowed, VersionNotFound, DraftNotFound, DefinitionRefused (a draft that the gate refuses), ScenariosBusy.
@@ -80,8 +80,10 @@ class VersionDesk(Reviews):
         if not self._playing.acquire(blocking=False):
             raise ScenariosBusy()
         try:
+            with self._engine.reading() as connection:
+                others = self._engine.definitions.all_in_force(connection, viewer.organisation, viewer.at)
             return compare_scenarios.play_both(
-                self._engine, viewer.organisation, new.process_id, old.files, new.files, seconds=seconds
+                self._engine, viewer.organisation, new.process_id, old.files, new.files, others, seconds=seconds
             )  # fmt: skip
         finally:
             self._playing.release()

@@ -73,7 +73,7 @@ def grouped(comparison: Comparison) -> tuple[DiagramChanges, ...]:
     """The changes by diagram and element, in the order of the diagram."""
     diagrams: dict[tuple[str, str], dict[tuple[str, str], list[Change]]] = {}
     for one in comparison.changes[:MOST_CHANGES]:
-        home = (one.process, one.process_name) if one.process else ("", "決定表")
+        home = one.process, one.process_name or "決定表"
         diagrams.setdefault(home, {}).setdefault((one.element, one.was), []).append(one)
     return tuple(
         DiagramChanges(process, name, tuple(_element(rows) for rows in elements.values())) for (process, name), elements in diagrams.items()
@@ -83,7 +83,7 @@ def grouped(comparison: Comparison) -> tuple[DiagramChanges, ...]:
 def _element(rows: Iterable[Change]) -> ElementChanges:
     found = tuple(rows)
     first = found[0]
-    whole = next((one.how for one in found if one.what in ("element", "diagram")), "")
+    whole = next((one.how for one in found if one.what in ("element", "diagram", "scenario")), "")
     how = whole or ("moved" if all(one.how == "moved" for one in found) else "changed")
     return ElementChanges(first.element or first.was, first.name, first.kind, how, found)
 

@@ -207,6 +207,19 @@ def test_marks_say_what_to_paint_on_each_side() -> None:
     }  # fmt: skip
 
 
+def test_scenarios_beside_the_diagrams_are_told_line_by_line() -> None:
+    """下書きに置いたシナリオは、増え、減り、直した行が、図の変更とは別に出る。図の印にも、案件の数にも関わらない。"""
+    old = "title: 申請\nprocess: office_approval\nstarts: 2026-11-16 10:00\nstart: {by: staff@a}\nsteps:\n- complete: review\n".encode()
+    new = old.replace(b"complete: review", b"passes: P1D")
+    one, other = "office/scenarios/a.yaml", "office/scenarios/b.yaml"
+    found = compare({FILE: drawn(), one: old, "office/scenarios/gone.yaml": b"[]"}, {FILE: drawn(), one: new, other: old})
+    assert [(change.file, change.name, change.how) for change in found.changes] == [
+        (one, "申請", "changed"), (other, "申請", "added"), ("office/scenarios/gone.yaml", "gone.yaml", "removed"),
+    ]  # fmt: skip
+    assert (found.changes[0].before, found.changes[0].after) == ("- complete: review", "- passes: P1D")
+    assert {change.what for change in found.changes} == {"scenario"} and found.marks("office_approval", before=False) == {}
+
+
 # ---------------------------------------------------------------- decision tables
 
 

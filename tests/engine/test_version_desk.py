@@ -607,3 +607,8 @@ def test_cases_at_what_goes_and_before_what_changes_are_counted(place: World) ->
     other = versions.compare(viewer, before, drawn('<bpmn:userTask id="approve" name="承認"', '<bpmn:userTask id="decide" name="決裁"'))
     assert (other.cases.at_removed, [one[0] for one in other.cases.waiting]) == (1, ["approve"])
     assert versions.compare(viewer, before, before).cases.before == 0
+    draft = desk.begin(viewer, "office_approval")
+    files = {**desk.show(viewer, draft).files, "office/scenarios/told.yaml": "title: あ\n"}
+    desk.save(viewer, draft, 1, files)
+    told = versions.compare(viewer, before, f"d{draft}")
+    assert ([one.how for one in told.comparison.changes], told.cases.before) == (["added"], 0), "a scenario concerns no case"
