@@ -135,8 +135,9 @@ from engine.papers import Paper
 from engine.people import ABSENCES, DEPUTY_KINDS, HOLDING_KINDS, SYSTEM
 from engine.reorganisation import Change as UnitChange
 from engine.sandbox_views import ClauseReached, Coverage, Played, PlayPage, Reached, ScenarioPlayed, ScenariosPlayed
-from engine.scenario import Player, Scenario
-from engine.scenario import load as load_scenario
+from engine.scenario import Player
+from engine.scenario_text import Scenario
+from engine.scenario_text import load as load_scenario
 from engine.service import Engine
 from engine.settings import Settings
 from engine.sheets import SheetUnreadable

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from engine.errors import ScenarioBroken
-from engine.scenario import read
+from engine.scenario_text import read
 
 
 @dataclass(frozen=True)

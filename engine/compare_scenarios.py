@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from engine import coverage, draft_files, model, organisation
 from engine.errors import PlayTooLong, ScenarioBroken, ScenarioFailed, TadachiError
 from engine.sandbox import Base, Sandbox
-from engine.scenario import Scenario, read
+from engine.scenario_text import Scenario, read
 from engine.settings import Settings
 
 if TYPE_CHECKING:

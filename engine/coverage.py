@@ -15,7 +15,7 @@ from engine.net import Kind, Net
 from engine.organisation import Organisation
 from engine.sandbox import Base, Sandbox
 from engine.sandbox_views import ClauseReached, Coverage, Reached, ScenarioPlayed
-from engine.scenario import Scenario, read
+from engine.scenario_text import Scenario, read
 from engine.settings import Settings
 from engine.witness import Seen
 

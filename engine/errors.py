@@ -427,7 +427,7 @@ class Finding:
 
     Attributes:
         severity: "error" keeps it from coming into force, "warning" does not.
-        run: a shortest run that shows it, as steps of a scenario (engine/scenario.py), in JSON; "" when no run can.
+        run: a shortest run that shows it, as steps of a scenario (engine/scenario_text.py), in JSON; "" when no run can.
     """
 
     rule: str

@@ -9,7 +9,7 @@ from datetime import date, datetime, time
 from pathlib import Path
 
 from engine import organisation as offices
-from engine import parsing, scenario
+from engine import parsing, scenario_text
 from engine.checker import BUDGET
 from engine.checker.proving import Prove
 from engine.clock import JST
@@ -188,7 +188,7 @@ class _Looking:
         name = re.sub(r"[^\w.-]+", "_", f"{finding.rule}-{finding.element or process_id}")
         taken = {run.name for run in self.result.runs}
         name = next(one for one in (name, *(f"{name}-{number}" for number in range(2, len(taken) + 3))) if f"{one}.yaml" not in taken)
-        return Run(f"{name}.yaml", scenario.write(finding, process_id, starts, _starter(office, self.on)))
+        return Run(f"{name}.yaml", scenario_text.write(finding, process_id, starts, _starter(office, self.on)))
 
     def _tell(self, findings: Iterable[Finding], homes: dict[str, Path], folder: Path, main: str = "") -> None:
         for finding in findings:

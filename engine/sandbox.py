@@ -25,7 +25,8 @@ from engine.notices import KeptSender
 from engine.offices import Fixed
 from engine.organisation import Organisation
 from engine.sandbox_database import SHELF, Kept, content, fresh
-from engine.scenario import Player, Scenario, Unexpected
+from engine.scenario import Player, Unexpected
+from engine.scenario_text import Scenario
 from engine.settings import Settings
 from engine.witness import Seen
 

@@ -16,7 +16,7 @@ from engine.net import Kind
 from engine.organisation import PERSON
 from engine.sandbox import Run, Sandbox, local
 from engine.sandbox_views import ActionWaiting, Played, PlayPage, TimerWaiting, Waiting
-from engine.scenario import dump
+from engine.scenario_text import dump
 from engine.store import OpenCase
 from engine.tokens import Marking
 from engine.views import ActionOffered, StartForm, TaskPage, Viewer

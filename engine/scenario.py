@@ -1,84 +1,27 @@
-"""Scenarios: a case told as a list of steps (YAML beside the diagram), played on the real engine with a clock that is moved."""
+"""Scenarios played on the real engine with a clock that is moved; as text they are `engine/scenario_text.py`'s."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-import yaml
 
 from engine import people, starts
 from engine.clock import JST, SetClock, civil_day
-from engine.errors import Finding, ScenarioBroken, ScenarioFailed, TadachiError
+from engine.errors import ScenarioFailed, TadachiError
 from engine.model import Row, case_file, history, job, statutory_clock, task
+from engine.scenario_text import VERBS, Scenario, instant
 from engine.timers import add_duration
 
 if TYPE_CHECKING:
     from engine.service import Engine
 
 _MOMENT = re.compile(r"@(now|today)(?:([+-])(P\S+))?")
-VERBS = ("complete", "act", "send_back", "claim", "note", "withdraw", "passes", "due", "expect")
 MAX_JOBS = 10_000
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """A scenario as read. `steps` are mappings with exactly one verb of VERBS each."""
-
-    title: str
-    process: str
-    starts: datetime
-    start: Mapping[str, Any]
-    steps: tuple[Mapping[str, Any], ...]
-
-
-def load(path: Path) -> Scenario:
-    """Read a scenario's file.
-
-    Raises:
-        ScenarioBroken: with every fault found.
-    """
-    try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ScenarioBroken([Finding("yaml", f"YAMLとして読めません：{error}", file=path.name)]) from None
-    return read(text, path.name)
-
-
-def read(text: str, name: str) -> Scenario:
-    """Read a scenario.
-
-    Args:
-        name: of its file, for what is wrong with it.
-
-    Raises:
-        ScenarioBroken: with every fault found.
-    """
-    findings: list[Finding] = []
-    try:
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ScenarioBroken([Finding("yaml", f"YAMLとして読めません：{error}", file=name)]) from None
-    if not isinstance(data, dict):
-        raise ScenarioBroken([Finding("yaml", "見出し（title, process, starts, start, steps）がありません。", file=name)])
-    for key in ("title", "process", "starts", "start", "steps"):
-        if key not in data:
-            findings.append(Finding("missing", f"「{key}」がありません。", file=name))
-    steps = data.get("steps") or []
-    for number, step in enumerate(steps, 1):
-        if not isinstance(step, dict) or sum(verb in step for verb in VERBS) != 1:
-            findings.append(Finding("step", f"{number}番目のステップには {'・'.join(VERBS)} のどれか一つが要ります。", file=name))
-    if findings:
-        raise ScenarioBroken(findings)
-    starts = data["starts"]
-    instant = starts if isinstance(starts, datetime) else datetime.fromisoformat(str(starts))
-    return Scenario(data["title"], data["process"], instant if instant.tzinfo else instant.replace(tzinfo=JST), data["start"], tuple(steps))
 
 
 class Player:
@@ -122,7 +65,10 @@ class Player:
             ScenarioFailed: a step was refused or an expectation did not hold.
         """
         self.move_to(starts or scenario.starts)
-        case_id = self.start(scenario.start["by"], scenario.process, scenario.start.get("answers") or {})
+        try:
+            case_id = self.start(scenario.start["by"], scenario.process, scenario.start.get("answers") or {})
+        except Unexpected as error:
+            raise ScenarioFailed(title=scenario.title, number=0, step="start", why=str(error)) from None
         for number, step in enumerate(scenario.steps, 1):
             if until is not None and step.get("stage") == until:
                 break
@@ -157,7 +103,10 @@ class Player:
 
     def _step(self, case_id: int, verb: str, step: Mapping[str, Any]) -> None:
         if "at" in step:
-            self.move_to(_instant(step["at"]))
+            moment = instant(step["at"])
+            if moment is None:
+                raise Unexpected(f"日時「{step['at']}」を読めません。")
+            self.move_to(moment)
         if "after" in step:
             self._pass(step["after"])
         if verb == "passes":
@@ -286,7 +235,7 @@ class Player:
             return dict(json.loads(connection.scalar(sa.select(case_file.c.facts).where(case_file.c.id == case_id)) or "{}"))
 
     def _seat(self, group: str, facts: Mapping[str, Any]) -> str:
-        if group == "reporter":
+        if group == "reporter" and "reporter" in facts:
             return f"person:{facts['reporter']}"
         role, _, where = group.partition("@")
         unit = self.office.id if where == "organisation" else str(facts.get(where) or where)
@@ -391,41 +340,6 @@ class Unexpected(Exception):
     """A step cannot be done or an expectation does not hold; turned into ScenarioFailed with its place."""
 
 
-def write(finding: Finding, process: str, starts: datetime, by: str) -> str:
-    """The run of a finding as a scenario to be played.
-
-    Args:
-        by: the seat that starts the case.
-    """
-    first, *steps = json.loads(finding.run)
-    scenario = {
-        "title": finding.message,
-        "process": process,
-        "starts": starts.isoformat(),
-        "start": {"by": by, "answers": first.get("answers") or {}},
-        "steps": [
-            {name: value for name, value in step.items() if name != "shown"}  # where it passed is for the drawing
-            for step in steps
-            if any(verb in step for verb in VERBS)  # facts that come true by themselves are nobody's step
-        ],
-    }
-    return dump(scenario)
-
-
-class _Readable(yaml.SafeDumper):
-    """Writes several lines as lines."""
-
-
-_Readable.add_representer(
-    str, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
-)
-
-
-def dump(scenario: Mapping[str, Any]) -> str:
-    """A scenario as a person would write it."""
-    return yaml.dump(scenario, Dumper=_Readable, allow_unicode=True, sort_keys=False, width=1_000)
-
-
 def _is_named(node: str, element: str) -> bool:
     """Whether a node is the one a scenario names: by its id with the path of its calls, or by its element alone."""
     return element in (node, node.rsplit("/", 1)[-1])
@@ -434,8 +348,3 @@ def _is_named(node: str, element: str) -> bool:
 def _words(value: Any) -> str:
     """A value of a scenario as it would be written there."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-
-
-def _instant(value: Any) -> datetime:
-    instant = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
-    return instant if instant.tzinfo else instant.replace(tzinfo=JST)

@@ -32,7 +32,7 @@ from engine.model import metadata, sandbox_run
 from engine.sandbox import Base, Run, Sandbox, duration
 from engine.sandbox_database import MOST_BYTES, SHELF, Kept, Shelf
 from engine.sandbox_room import Room
-from engine.scenario import read
+from engine.scenario_text import read
 from tests.support import DIVISION, GENERAL, MANAGER, MONDAY, OTHER_MANAGER, STAFF, World, make_world
 
 APPLICATION = {"item_summary": "備品の購入", "owning_unit": "a", "amount": 10}
@@ -431,6 +431,61 @@ def test_a_scenario_that_no_longer_goes_through_is_told_with_its_step(world: Wor
     assert "YAML" in results[1].text
     with pytest.raises(ScenarioBroken):
         read("title: a", "a.yaml")
+
+
+HEAD = "title: あ\nprocess: office_approval\nstarts: 2026-11-16 10:00\nstart: {by: staff@a, answers: {item_summary: あ, owning_unit: a}}\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n",
+        "[" * 5_000,
+        "- " * 5_000,
+        "x" * 300_000,
+        "title: 1" + "0" * 5_000,
+        "\x00",
+        HEAD.replace("2026-11-16 10:00", "いつか") + "steps: []\n",
+        HEAD.replace("by: staff@a", "by: [staff@a]") + "steps: []\n",
+        HEAD.replace("title: あ", "title: [あ]") + "steps: []\n",
+        HEAD.replace("start: {by", "start: [{by").replace("a}}", "a}}]") + "steps: []\n",
+        HEAD + "steps: 5\n",
+        HEAD + "steps: [complete]\n",
+        HEAD + "steps:\n" + "- passes: PT1M\n" * 1_001,
+        HEAD + "steps: [{complete: 5}]\n",
+        HEAD + "steps: [{act: merged}]\n",
+        HEAD + "steps: [{send_back: review}]\n",
+        HEAD + "steps: [{complete: review, at: いつか}]\n",
+        HEAD + "steps: [{complete: review, answers: [x]}]\n",
+        HEAD + "steps: [{expect: {waits_at: review}}]\n",
+    ],
+)
+def test_a_text_that_is_no_scenario_is_told_whatever_it_is(text: str) -> None:
+    """下書きには何でも置ける。シナリオでないものは、どこが違うかを言うだけで、何も動かず、長くもかからない。"""
+    with pytest.raises(ScenarioBroken) as broken:
+        read(text, "a.yaml")
+    assert broken.value.findings
+    assert len(broken.value.text) < 2_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HEAD.replace("staff@a", "nobody@a") + "steps: []\n",
+        HEAD.replace("staff@a", "reporter") + "steps: []\n",
+        HEAD.replace("item_summary: あ", 'item_summary: "@now+P9"') + "steps: []\n",
+        HEAD + "steps: [{passes: いつまでも}]\n",
+        HEAD + "steps: [{note: メモ, by: nobody@nowhere}]\n",
+        HEAD + "steps: [{due: nothing}]\n",
+    ],
+)
+def test_a_scenario_that_names_what_there_is_not_fails_with_its_step(world: World, text: str) -> None:
+    """知らない役、読めない期間、計られていない時間は、そのシナリオが通らないというだけで、ほかは演じられる。"""
+    office = world.engine.organisation("office")
+    base = Base(office, "office_approval", bundles(office.folder, office.folder.parent / "common"))
+    results, _ = coverage.play_all(Engine, world.engine.settings, base, {"a.yaml": text, "b.yaml": HEAD + "steps: []\n"})
+    assert [one.passed for one in results] == [False, True]
+    assert results[0].text
 
 
 def test_thirty_acts_are_on_the_screen_again_at_once(world: World) -> None:
