@@ -74,7 +74,7 @@ def measure(net: Net, seen: Seen, office: Organisation) -> Coverage:
                 id,
                 office.clauses[id].citation if id in office.clauses else id,
                 any(done[key] for key in keys),
-                tuple(dict.fromkeys(element for _, element in keys)),
+                tuple(dict.fromkeys(keys)),
             )
             for id, keys in clauses.items()
         ),

@@ -238,7 +238,7 @@ class Sandbox:
         """Do one act: the start, then steps of a scenario. What is refused changes nothing.
 
         Raises:
-            TadachiError: the refusal itself, or ScenarioFailed for what is not there to be done.
+            TadachiError: the refusal itself; PlayRefused for what is not there to be done.
         """
         before = {process_id: seen.copy() for process_id, seen in self.seen.items()}
         try:
@@ -249,8 +249,10 @@ class Sandbox:
         except TadachiError as error:
             for process_id, seen in before.items():
                 self.seen[process_id].become(seen)
-            cause = error.__cause__ if isinstance(error, ScenarioFailed) else None
-            raise (cause if isinstance(cause, TadachiError) else error) from None
+            if not isinstance(error, ScenarioFailed):
+                raise
+            cause = error.__cause__
+            raise (cause if isinstance(cause, TadachiError) else PlayRefused(why=error.ids["why"])) from None
         self.done += 1
 
     def _begin(self, act: Mapping[str, Any]) -> None:

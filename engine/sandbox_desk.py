@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from engine import coverage, draft_files
+from engine import coverage, draft_files, scenario_text
 from engine.definitions import Bundles
-from engine.errors import DefinitionRefused, NotAllowed, PlayMoved, ProcessNotFound
+from engine.errors import DefinitionRefused, NotAllowed, NotFound, PlayMoved, PlayRefused, ProcessNotFound
 from engine.model import definition, sandbox_run
 from engine.sandbox import Base, Run, Sandbox
 from engine.sandbox_room import Room
@@ -77,7 +77,8 @@ class SandboxDesk:
         base, played = self._base(viewer, kind, number)
         told = self._scenarios(viewer, kind, number, base)
         results, reached = coverage.play_all(type(self._engine), self._engine.settings, base, told)
-        return ScenariosPlayed(played, results, reached)
+        beside = draft_files.scenarios(self._engine.drafts.show(viewer, number).files) if kind == DRAFTS else {}
+        return ScenariosPlayed(played, results, reached, frozenset(beside))
 
     def _scenarios(self, viewer: Viewer, kind: str, number: int, base: Base) -> dict[str, str]:
         """Those beside the office's diagrams, covered by those of the version or draft itself."""
@@ -100,6 +101,35 @@ class SandboxDesk:
         name = draft_files.free_scenario(office.id, page.draft.process_id, taken)
         self._engine.drafts.save(viewer, number, page.draft.revision, {**page.files, name: text})
         return name
+
+    def scenario_text(self, viewer: Viewer, kind: str, number: int, name: str) -> str:
+        """One scenario of a version or draft as it is written. Raises NotFound, and as `open` does."""
+        self._require(viewer)
+        base, _ = self._base(viewer, kind, number)
+        text = self._scenarios(viewer, kind, number, base).get(name)
+        if text is None:
+            raise NotFound(scenario=name)
+        return text
+
+    def follow(self, viewer: Viewer, kind: str, number: int, name: str) -> None:
+        """Make a scenario the viewer's run: played as far as it goes, to look at where it stops or to play on. Raises ScenarioBroken too."""
+        scenario = scenario_text.read(self.scenario_text(viewer, kind, number, name), name)
+        with self.open(viewer, kind, number) as room:
+            if scenario.process != room.played.process_id:
+                raise PlayRefused(why="別の手続のシナリオです。")
+            room.follow(scenario)
+
+    def remove_scenario(self, viewer: Viewer, number: int, name: str) -> None:
+        """Take a scenario away that lies beside a draft; those beside the office's diagrams stay.
+
+        Raises:
+            NotFound, DraftClosed, DraftHeld, DraftMoved, and as `open` does.
+        """
+        page = self._engine.drafts.show(viewer, number)
+        files = {file: text for file, text in page.files.items() if name not in draft_files.scenarios({file: text})}
+        if len(files) == len(page.files):
+            raise NotFound(scenario=name)
+        self._engine.drafts.save(viewer, number, page.draft.revision, files)
 
     # ---------------------------------------------------------------- rows
 

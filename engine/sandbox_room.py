@@ -15,6 +15,7 @@ from engine.organisation import PERSON
 from engine.sandbox import MOST_ACTS, Run, Sandbox, duration
 from engine.sandbox_look import Answers, Look
 from engine.sandbox_views import Played
+from engine.scenario_text import Scenario
 from engine.timers import add_duration
 
 #: How far one act may move the clock.
@@ -116,6 +117,13 @@ class Room(Look):
     def again(self, starts: datetime | None) -> None:
         """Begin anew, at an instant perhaps."""
         self._keep(Run(starts or self.run.starts))
+
+    def follow(self, scenario: Scenario) -> None:
+        """Play a scenario in the place of this run, as far as it goes; whoever looks goes on from there. Raises PlayRefused."""
+        if len(scenario.steps) >= MOST_ACTS:
+            raise PlayRefused(why=f"一つの試行でできる操作は{MOST_ACTS}回までです。")
+        start, *steps = json.loads(json.dumps([scenario.start, *scenario.steps], ensure_ascii=False, default=lambda moment: moment.isoformat()))
+        self._keep(Run(scenario.starts, start, tuple(steps)))
 
     def _do(self, act: Mapping[str, Any]) -> None:
         if self.run.length >= MOST_ACTS:

@@ -107,12 +107,12 @@ class Reached:
 
 @dataclass(frozen=True)
 class ClauseReached:
-    """A clause that steps of the procedure are done under, and whether a scenario has done one of them."""
+    """A clause that steps of the procedure are done under, and whether a scenario has done one of them; `elements`: (process, element)."""
 
     id: str
     citation: str
     reached: bool
-    elements: tuple[str, ...]
+    elements: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -169,11 +169,12 @@ class ScenarioPlayed:
 
 @dataclass(frozen=True)
 class ScenariosPlayed:
-    """All scenarios of a procedure, and what they reach."""
+    """All scenarios of a procedure, and what they reach; `beside` names those that lie beside the draft itself."""
 
     played: Played
     results: tuple[ScenarioPlayed, ...]
     coverage: Coverage
+    beside: frozenset[str] = frozenset()
 
 
 def _share(all: int, missed: int) -> float:

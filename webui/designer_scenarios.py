@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, abort, jsonify, render_template
+from flask import Blueprint, Response, abort, flash, jsonify, redirect, render_template, url_for
 
-from engine import Coverage, DefinitionRefused
+from engine import ClauseReached, Conflict, Coverage, DefinitionRefused, Invalid, ScenarioBroken
 from webui.designer_play import unsound
 from webui.incoming import engine, query_text, viewer
 
@@ -22,6 +22,9 @@ KINDS = {
 }  # fmt: skip
 
 
+#: What the drawing marks: every element and flow, or the steps done under clauses.
+BY = ("elements", "clauses")
+
 scenarios.register_error_handler(DefinitionRefused, unsound)
 
 
@@ -30,12 +33,19 @@ def show(kind: str, number: int) -> str:
     """What became of each scenario, and what they reach together."""
     found = engine().sandbox.scenarios(viewer(), kind, number)
     process = query_text("process") or found.coverage.process_id
-    names = {id: name for id, name, _ in found.coverage.diagrams}
-    if process not in names:
+    diagrams = {id: name for id, name, _ in found.coverage.diagrams}
+    if process not in diagrams:
         abort(404)
+    names = {(one.process, one.element): one.name or KINDS.get(one.kind, one.kind) for one in found.coverage.elements}
     return render_template(
-        "designer/scenarios.html", found=found, reached=found.coverage, process=process, names=names, kinds=KINDS, ways={"kind": kind, "number": number}
+        "designer/scenarios.html", found=found, reached=found.coverage, process=process, by=_by(), diagrams=diagrams, names=names,
+        kinds=KINDS, ways={"kind": kind, "number": number},
     )  # fmt: skip
+
+
+def _by() -> str:
+    by = query_text("by") or BY[0]
+    return by if by in BY else abort(404)
 
 
 @scenarios.get(f"{BASE}/diagram.bpmn")
@@ -49,7 +59,12 @@ def diagram(kind: str, number: int) -> Response:
 def state(kind: str, number: int) -> Response:
     """What scenarios reach in it."""
     found = engine().sandbox.scenarios(viewer(), kind, number)
-    return jsonify(marks(found.coverage, query_text("process") or found.coverage.process_id))
+    process = query_text("process") or found.coverage.process_id
+    return jsonify(marks(found.coverage, process) if _by() == BY[0] else clause_marks(found.coverage, process))
+
+
+def _mark(reached: bool, label: str) -> dict[str, Any]:
+    return {"state": "reached" if reached else "missed", "label": label, "count": 0, "calls": None}
 
 
 def marks(coverage: Coverage, process: str) -> dict[str, dict[str, Any]]:
@@ -58,6 +73,49 @@ def marks(coverage: Coverage, process: str) -> dict[str, dict[str, Any]]:
     for one in (*coverage.elements, *coverage.flows):
         if one.process == process and one.kind != "send_back":
             flow = one.kind == "sequenceFlow"
-            label = "" if flow else f"{one.times}回" if one.times else "未到達"
-            found[one.element] = {"state": "reached" if one.times else "missed", "label": label, "count": 0, "calls": None}
+            found[one.element] = _mark(bool(one.times), "" if flow else f"{one.times}回" if one.times else "未到達")
     return found
+
+
+def clause_marks(coverage: Coverage, process: str) -> dict[str, dict[str, Any]]:
+    """Element id -> its clauses, those first that no scenario reaches; an element under no clause is left as it is drawn."""
+    of: dict[str, list[ClauseReached]] = {}
+    for clause in sorted(coverage.clauses, key=lambda one: one.reached):
+        for home, element in clause.elements:
+            if home == process:
+                of.setdefault(element, []).append(clause)
+    return {
+        element: _mark(clauses[0].reached, clauses[0].citation.rpartition(" ")[2] + (f"ほか{len(clauses) - 1}" if clauses[1:] else ""))
+        for element, clauses in of.items()
+    }
+
+
+# ---------------------------------------------------------------- one scenario
+
+
+@scenarios.get(f"{BASE}/<name>.yaml")
+def text(kind: str, number: int, name: str) -> Response:
+    """A scenario as it is written."""
+    return Response(engine().sandbox.scenario_text(viewer(), kind, number, f"{name}.yaml"), mimetype="text/plain")
+
+
+@scenarios.post(f"{BASE}/<name>.yaml/follow")
+def follow(kind: str, number: int, name: str) -> Any:
+    """Open a scenario in the sandbox, in the place of the run that is there."""
+    try:
+        engine().sandbox.follow(viewer(), kind, number, f"{name}.yaml")
+    except (Invalid, ScenarioBroken) as error:
+        flash(error.text, "error")
+        return redirect(url_for("scenarios.show", kind=kind, number=number), 303)
+    return redirect(url_for("play.show", kind=kind, number=number), 303)
+
+
+@scenarios.post("/designer/drafts/<id:number>/scenarios/<name>.yaml/remove")
+def remove(number: int, name: str) -> Any:
+    """Take a scenario away that lies beside a draft."""
+    try:
+        engine().sandbox.remove_scenario(viewer(), number, f"{name}.yaml")
+        flash(f"シナリオ「{name}.yaml」を下書きから外しました。", "success")
+    except Conflict as error:
+        flash(error.text, "error")
+    return redirect(url_for("scenarios.show", kind="drafts", number=number), 303)

@@ -81,6 +81,8 @@ def screen(app: Flask, world: World, post: Post) -> Screen:
     return Screen(app, world, post)
 
 
+#: Of the clauses of the approval, what the scenario below does not come to.
+CLAUSES_MISSED: set[str] = set()
 APPLICATION = {"item_summary": "備品の購入", "owning_unit": "a", "amount": "10"}
 
 
@@ -205,6 +207,15 @@ def test_what_the_scenarios_reach_is_on_a_page_and_on_the_picture(screen: Screen
         "missed",
     )
     assert screen.client.get(f"{screen.base}/scenarios/diagram.bpmn").mimetype == "application/xml"
+    by_clause = screen.client.get(f"{screen.base}/scenarios/diagram.json", query_string={"by": "clauses"}).json
+    assert by_clause is not None
+    assert {element for element, mark in by_clause.items() if mark["state"] == "missed"} == CLAUSES_MISSED
+    assert 'data-show-element="fix"' in page
+    told = screen.client.get(f"{screen.base}/scenarios", query_string={"by": "clauses"}).text
+    assert "条項と、その処理" in told
+    assert screen.client.get(f"{screen.base}/scenarios", query_string={"by": "nothing"}).status_code == 404
+    assert screen.client.get(f"{screen.base}/scenarios/a.yaml").text.startswith("title: 審査まで")
+    assert screen.client.get(f"{screen.base}/scenarios/none.yaml").status_code == 404
     assert screen.client.get(f"{screen.base}/scenarios", query_string={"process": "nowhere"}).status_code == 404
 
 

@@ -60,6 +60,51 @@ def test_a_draft_is_played_from_the_list_and_its_run_kept(screen: Screen, world:
     assert "すべてが、最後まで通りました" in told
 
 
+def test_a_scenario_is_read_opened_in_the_sandbox_and_taken_away(screen: Screen, world: World, designer: Viewer, post: Post) -> None:
+    """下書きのシナリオは、YAML で読め、試行で開くとそこから続けられ、要らなければ外せる。機関のものは外せない。"""
+    screen.plays("start", **APPLICATION, _as=STAFF)
+    screen.plays("complete", opinion="よい")
+    screen.plays("save", _title="審査まで")
+    screen.plays("again")
+    assert "まだ始まっていません" in screen.page()
+    listed = f"{screen.base}/scenarios"
+    name = world.engine.sandbox.scenarios(designer, "drafts", screen.number).results[0].name
+    assert "- complete: review" in screen.client.get(f"{listed}/{name}").text
+    answer = post(screen.client, f"{listed}/{name}/follow", {}, page=listed)
+    assert answer.status_code == 303
+    page = screen.client.get(answer.location).text
+    assert "案件の処理待ち：承認" in page
+    page = screen.plays("complete", verdict="granted")
+    assert "案件は終わりました（承認済み）" in page
+    assert "私は" not in page
+    assert post(screen.client, f"{listed}/none.yaml/follow", {}, page=listed).status_code == 404
+    assert post(screen.client, f"{listed}/none.yaml/remove", {}, page=listed).status_code == 404
+    answer = post(screen.client, f"{listed}/{name}/remove", {}, page=listed)
+    assert f"シナリオ「{name}」を下書きから外しました。" in screen.client.get(answer.location).text
+    assert world.engine.sandbox.scenarios(designer, "drafts", screen.number).results == ()
+
+
+def test_a_scenario_that_stops_is_opened_where_it_stops(screen: Screen, world: World, designer: Viewer, post: Post) -> None:
+    """通らないシナリオを試行で開くと、通らないところまで進み、なぜ先へ進めないかを言う。読めないものは開かない。"""
+    page = world.engine.drafts.show(designer, screen.number)
+    head = "title: 古い\nprocess: office_approval\nstarts: 2026-11-16 10:00\nstart: {by: staff@a, answers: {item_summary: あ, owning_unit: a}}\n"
+    files = {
+        "office/scenarios/old.yaml": head + "steps:\n- complete: review\n  answers: {opinion: よい, amount: 1}\n- complete: gone\n",
+        "office/scenarios/other.yaml": head.replace("office_approval", "office_cycle") + "steps: []\n",
+        "office/scenarios/broken.yaml": "[",
+    }
+    world.engine.drafts.save(designer, screen.number, page.draft.revision, {**page.files, **files})
+    listed = f"{screen.base}/scenarios"
+    answer = post(screen.client, f"{listed}/old.yaml/follow", {}, page=listed)
+    told = screen.client.get(answer.location).text
+    assert "3番目の操作は、いまの図ではできません" in told
+    assert "「gone」は待っていません" in told
+    assert "案件の処理待ち：承認" in told
+    for name, why in (("other", "別の手続のシナリオです"), ("broken", "シナリオを読めません")):
+        answer = post(screen.client, f"{listed}/{name}.yaml/follow", {}, page=listed)
+        assert why in screen.client.get(answer.location).text
+
+
 def test_a_draft_that_cannot_run_says_what_to_put_right(screen: Screen, world: World, designer: Viewer) -> None:
     """指摘のある下書きは、試行の代わりに、直すところを示す。"""
     page = world.engine.drafts.show(designer, screen.number)
@@ -83,3 +128,6 @@ def test_strangers_may_neither_play_nor_keep(app: Flask, world: World, post: Pos
     stranger = Screen(app, world, post, STAFF)
     assert stranger.client.get(screen.at).status_code == 403
     assert post(stranger.client, f"{screen.at}/save", {"_title": "a"}).status_code == 403
+    for verb in ("follow", "remove"):
+        assert post(stranger.client, f"{screen.base}/scenarios/a.yaml/{verb}", {}).status_code == 403
+    assert stranger.client.get(f"{screen.base}/scenarios/a.yaml").status_code == 403

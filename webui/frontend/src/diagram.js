@@ -3,7 +3,8 @@
 // <div class="diagram" data-diagram="address of BPMN XML" data-diagram-state="address of JSON" data-diagram-label="…"
 //      data-diagram-link="/cases/12?diagram={path}"></div>
 // With data-diagram-marks (the same as JSON, states "added" | "removed" | "changed") instead of a state, two versions are compared: what is
-// marked [data-diagram-twin] moves together, and links with data-show-element lead to the element.
+// marked [data-diagram-twin] moves together.
+// Links with data-show-element and data-show-diagram lead to the element in the drawings with that data-diagram-process.
 // With data-diagram-legend="coverage" the states are "reached" | "missed": what scenarios pass. Flows are only coloured ("taken" by a case).
 // State: {element id: {state: "done" | "current" | "overdue", label, count, calls: path of the diagram behind a call activity}}
 import './diagram.css';
@@ -214,9 +215,8 @@ for (const place of document.querySelectorAll('[data-diagram]')) {
   );
 }
 
-// Two versions side by side: what one shows the other shows, and a line of the list leads to its element in both.
-async function twins() {
-  const pair = (await Promise.all(shown)).filter((one) => one && 'diagramTwin' in one.place.dataset);
+// Two versions side by side: what one shows the other shows.
+function together(pair) {
   let leading = false;
   for (const one of pair) {
     one.viewer.get('eventBus').on('canvas.viewbox.changed', ({ viewbox }) => {
@@ -231,16 +231,26 @@ async function twins() {
       leading = false;
     });
   }
-  const here = document.querySelector('[data-diagram-twin]')?.dataset.diagramProcess;
-  for (const link of document.querySelectorAll(`[data-show-diagram="${CSS.escape(here || '')}"]`)) {
+}
+
+// A line of a list leads to its element, in every drawing here that has it.
+function lead(diagrams) {
+  for (const link of document.querySelectorAll('[data-show-element]')) {
+    const { showElement: element, showDiagram: process } = link.dataset;
+    const found = diagrams.filter((one) => one.place.dataset.diagramProcess === process && one.viewer.get('elementRegistry').get(element));
+    if (!found.length) continue;
     link.addEventListener('click', (event) => {
-      const found = pair.filter((one) => one.viewer.get('elementRegistry').get(link.dataset.showElement));
-      if (!found.length || event.ctrlKey || event.metaKey) return;
+      if (event.ctrlKey || event.metaKey) return;
       event.preventDefault();
-      for (const one of [...found].reverse()) one.point(link.dataset.showElement);
+      for (const one of [...found].reverse()) one.point(element);
       found[0].place.scrollIntoView({ block: 'center' });
       found[0].stage.focus({ preventScroll: true });
     });
   }
 }
-if (document.querySelector('[data-diagram-twin]')) twins();
+
+Promise.all(shown).then((all) => {
+  const diagrams = all.filter(Boolean);
+  together(diagrams.filter((one) => 'diagramTwin' in one.place.dataset));
+  lead(diagrams);
+});
