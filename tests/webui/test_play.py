@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -188,10 +190,17 @@ def test_the_run_is_taken_as_a_scenario_file(screen: Screen) -> None:
     assert yaml.safe_load(answer.text)["steps"] == [{"expect": {"waits_at": ["review"]}}]
 
 
-def test_what_the_scenarios_reach_is_on_a_page_and_on_the_picture(screen: Screen, world: World) -> None:
+@pytest.fixture
+def folder(world: World) -> Iterator[Path]:
+    """Where the office keeps scenarios; it is every test's, and empty again afterwards."""
+    place = world.engine.organisation("office").folder / "scenarios"
+    place.mkdir()
+    yield place
+    shutil.rmtree(place)
+
+
+def test_what_the_scenarios_reach_is_on_a_page_and_on_the_picture(screen: Screen, folder: Path) -> None:
     """シナリオの結果と、通ったところの割合、通らないところの一覧、図の印が出る。"""
-    folder = world.engine.organisation("office").folder / "scenarios"
-    folder.mkdir(exist_ok=True)
     head = "process: office_approval\nstarts: 2026-11-16 10:00\nstart:\n  by: staff@a\n  answers: {item_summary: あ, owning_unit: a}\n"
     (folder / "a.yaml").write_text(f"title: 審査まで\n{head}steps:\n- complete: review\n  answers: {{opinion: よい}}\n", "utf-8")
     (folder / "b.yaml").write_text(f"title: 通らない\n{head}steps:\n- complete: gone\n", "utf-8")
