@@ -138,7 +138,7 @@ class WorkingDays:
     calendar: Calendar
 
     def __post_init__(self) -> None:
-        if not isinstance(self.number, int) or isinstance(self.number, bool):
+        if type(self.number) is not int:  # an expression may hand over anything
             raise TypeError("not a number of days")
         if not 1 <= self.number <= MOST_WORKING_DAYS:
             raise ValueError("too many or too few working days")

@@ -143,7 +143,7 @@ class Hands(Player):
 
     def run_due(self) -> None:
         """Run everything that is due now, but for deliveries."""
-        while jobs.run_one(self.engine):
+        while jobs.run_some(self.engine):
             self._spend(1)
 
     def move_to(self, target: datetime) -> None:

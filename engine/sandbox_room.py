@@ -122,7 +122,9 @@ class Room(Look):
         """Play a scenario in the place of this run, as far as it goes; whoever looks goes on from there. Raises PlayRefused."""
         if len(scenario.steps) >= MOST_ACTS:
             raise PlayRefused(why=f"一つの試行でできる操作は{MOST_ACTS}回までです。")
-        start, *steps = json.loads(json.dumps([scenario.start, *scenario.steps], ensure_ascii=False, default=lambda moment: moment.isoformat()))
+        start, *steps = json.loads(
+            json.dumps([scenario.start, *scenario.steps], ensure_ascii=False, default=lambda moment: moment.isoformat())
+        )
         self._keep(Run(scenario.starts, start, tuple(steps)))
 
     def _do(self, act: Mapping[str, Any]) -> None:

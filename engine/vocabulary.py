@@ -111,9 +111,9 @@ def vocabulary(office: Organisation, on: date, callable: Iterable[tuple[str, str
             if (row := in_force((one for one in rules.settings if one.id == id), on)) is not None
         ],
         "numberings": [
-            {"id": row.key, "name": f"{row.number(on, 1)} の形"}
-            for key in dict.fromkeys(row.key for row in rules.numbering)
-            if (row := in_force((one for one in rules.numbering if one.key == key), on)) is not None
+            {"id": series.key, "name": f"{series.number(on, 1)} の形"}
+            for key in dict.fromkeys(series.key for series in rules.numbering)
+            if (series := in_force((one for one in rules.numbering if one.key == key), on)) is not None
         ],
         "ledgers": [
             {"id": ledger.id, "name": ledger.name, "states": list(ledger.states)}

@@ -132,7 +132,11 @@ def test_a_new_procedure_gets_a_file_and_id_by_the_conventions(studio: Studio) -
 def test_everything_that_does_not_run_is_named_element_by_element(studio: Studio) -> None:
     """ほかの道具だけが使う要素は、まとめて断られず、1つずつ名前で示される。使えるものは残る。"""
     desk, me = studio.engine.drafts, studio.viewer()
-    parts = [start("begin", name="開始"), step("check", "確認", "protection_manager@owning_unit"), element("scriptTask", "magic", name="計算")]
+    parts = [
+        start("begin", name="開始"),
+        step("check", "確認", "protection_manager@owning_unit"),
+        element("scriptTask", "magic", name="計算"),
+    ]
     parts += [element("complexGateway", "odd", name="難しい分かれ道"), element("transaction", "deal", name="取引")]
     parts += [element("adHocSubProcess", "loose", name="順不同"), end("done", "<bpmn:compensateEventDefinition/>", name="取消し")]
     made = desk.import_file(me, "foreign.bpmn", drawn(*parts, flows("begin > check > magic > odd > deal > loose > done")).encode())
@@ -443,9 +447,18 @@ def test_a_reminder_comes_on_the_third_open_day(studio: Studio) -> None:
     """「3開庁日後に催促」：機関の閉庁日（土日）を数えず、木曜に始まった処理は翌週の火曜に催促される。"""
     desk, me = studio.engine.drafts, studio.viewer()
     made = desk.begin(me, None, "備品の貸出し", name="lending")
-    parts = [start("apply", said(field("item_summary", "内容", "string")), name="申請"), step("check", "確認", "protection_manager@owning_unit")]
-    parts += [boundary("due", "check", timer("working_days(3)"), interrupting=False), end("done", name="済み"), end("told", name="催促済み")]
-    parts += [element("sendTask", "remind", said(to="protection_manager@owning_unit", template="remind"), name="催促", camunda_topic="notify")]
+    parts = [
+        start("apply", said(field("item_summary", "内容", "string")), name="申請"),
+        step("check", "確認", "protection_manager@owning_unit"),
+    ]
+    parts += [
+        boundary("due", "check", timer("working_days(3)"), interrupting=False),
+        end("done", name="済み"),
+        end("told", name="催促済み"),
+    ]
+    parts += [
+        element("sendTask", "remind", said(to="protection_manager@owning_unit", template="remind"), name="催促", camunda_topic="notify")
+    ]
     text = drawn(said(withdraw="until_end"), *parts, flows("apply > check > done", "due > remind > told"))
     desk.save(me, made, 1, {**desk.show(me, made).files, "office/lending.bpmn": text})
     assert desk.inspect(me, made).findings == ()

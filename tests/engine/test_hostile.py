@@ -881,7 +881,23 @@ def test_code_in_any_cell(text: str) -> None:
 # ---------------------------------------------------------------- expressions
 
 NAMES = ["a", "b", "c", "d", "e", "f", "g", "count", "units", "text", "day", "instant", "rows", "absent", "typename", "len", "__builtins__"]
-CALLS = ["either", "every", "opposite", "over", "has", "size", "known", "greatest", "smallest", "due", "now", "today", "days", "hours", "working_days"]
+CALLS = [
+    "either",
+    "every",
+    "opposite",
+    "over",
+    "has",
+    "size",
+    "known",
+    "greatest",
+    "smallest",
+    "due",
+    "now",
+    "today",
+    "days",
+    "hours",
+    "working_days",
+]
 atoms = st.one_of(
     st.sampled_from(NAMES),
     st.sampled_from(["null", "true", "false", "None", "True"]),
