@@ -193,6 +193,7 @@ class Urgency:
     valid_from: date
     valid_to: date | None = None
     rungs: tuple[Rung, ...] = ()
+    basis: str = ""
 
     def target(self, opened: datetime, calendar: Calendar) -> datetime | None:
         """By when the step should be done (目安): when it is told to anybody beyond its seat."""

@@ -16,10 +16,12 @@ from engine.notice_texts import MailText, read_texts
 from engine.office_files import Findings, Table, in_force, read_csv, read_toml
 from engine.rules import Rules
 from engine.rules_file import read_rules
+from engine.shown_by import ShownBy, read_tests
 
 PERSON = "person:"  # a seat that belongs to one person, not to a unit
 
 _COLUMNS = ("clause_id", "citation", "actor", "trigger", "action", "addressee", "urgency", "condition", "record", "plain", "valid_from")
+_OPTIONAL = ("note", "valid_to", "no_procedure")
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ class Clause:
     valid_from: date
     note: str = ""
     valid_to: date | None = None  # empty for most: a later row of the same id already takes its place
+    no_procedure: str = ""  # why no procedure carries it, where none is meant to
 
 
 def split_seat(seat: str) -> tuple[str, str] | None:
@@ -96,6 +99,7 @@ class Organisation:
     reporter_role: str = ""  # from whose seat anyone reports, for people without a main post
     successors: Mapping[str, str] = field(default_factory=dict)  # unit that ended -> the one that took its place
     notice_texts: Mapping[str, MailText] = field(default_factory=dict)  # the office's own words for mails, by template
+    shown_by: tuple[ShownBy, ...] = ()  # which tests show which clause
     amendments: str = ""  # JSON of the orders laid over the folder; part of what a proof depends on
     _answered: dict[date, dict[str, tuple[str, ...]]] = field(default_factory=dict, compare=False, repr=False)
 
@@ -235,6 +239,7 @@ def load(folder: Path) -> Organisation:
     rows = _read_clauses(folder / "clauses.csv", findings)
     rules = read_rules(folder / "rules.toml", findings)
     texts = read_texts(folder / "notices.toml", findings)
+    shown_by = read_tests(folder / "tests.csv", {row.clause_id for row in rows}, findings)
     top = read_toml(folder / "organisation.toml", findings)
     own_id = top.identifier() if top else ""
     identity = {key: top.text(key) if top else "" for key in ("name", "short", "head_title", "owner_role")}
@@ -268,6 +273,7 @@ def load(folder: Path) -> Organisation:
         rules=rules,
         clause_rows=tuple(rows),
         notice_texts=MappingProxyType(texts),
+        shown_by=shown_by,
         successors=MappingProxyType({unit.id: unit.successor for unit in units.values() if unit.successor}),
     )
 
@@ -329,7 +335,7 @@ def _read_units(top: Table, findings: Findings) -> dict[str, Unit]:
 
 def _read_clauses(path: Path, findings: Findings) -> list[Clause]:
     rows: list[Clause] = []
-    for line, row in read_csv(path, _COLUMNS, ("note", "valid_to"), findings):
+    for line, row in read_csv(path, _COLUMNS, _OPTIONAL, findings):
         if any(name not in row for name in _COLUMNS):
             continue  # the missing column is already noted, once
         clause_id = row["clause_id"]
@@ -349,7 +355,8 @@ def _read_clauses(path: Path, findings: Findings) -> list[Clause]:
         if any(other.clause_id == clause_id and other.valid_from == valid_from for other in rows):
             findings.add("duplicate-id", f"{line}行目：同じ clause_id と valid_from の行が2つあります。", clause_id, path.name)
         texts = {name: row[name] for name in _COLUMNS if name != "valid_from"}
-        rows.append(Clause(**texts, valid_from=valid_from, note=row.get("note", ""), valid_to=valid_to))
+        more = {name: row.get(name, "") for name in ("note", "no_procedure")}
+        rows.append(Clause(**texts, **more, valid_from=valid_from, valid_to=valid_to))
     return rows
 
 

@@ -94,6 +94,7 @@ class Sight:
     role: str
     valid_from: date
     valid_to: date | None = None
+    basis: str = ""
 
 
 @dataclass(frozen=True)

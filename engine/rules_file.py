@@ -158,12 +158,12 @@ def _read_urgencies(top: Table) -> tuple[Urgency, ...]:
     for table in top.tables("urgency"):
         row_id, label = table.identifier(), table.text("label")
         valid_from, valid_to = table.period()
-        table.text("basis", required=False)
+        basis = table.text("basis", required=False)
         rungs = (*_read_reminders(table), *(_read_rung(one, row_id) for one in table.tables("rung", required=False)))
         if len(rungs) > MAX_RUNGS:
             table.wrong("out-of-range", f"[[urgency.rung]] は{MAX_RUNGS}段までです。")
         _check_order(table, rungs)
-        rows.append(Urgency(row_id, label, valid_from, valid_to, rungs))
+        rows.append(Urgency(row_id, label, valid_from, valid_to, rungs, basis))
         table.close()
     for word in URGENCY_WORDS:
         if not any(row.id == word for row in rows):
@@ -339,9 +339,9 @@ def _check_settings(top: Table, settings: tuple[Setting, ...]) -> None:
 def _read_sight(table: Table) -> Sight:
     role = table.identifier("role")
     valid_from, valid_to = table.period()
-    table.text("basis")
+    basis = table.text("basis")
     table.close()
-    return Sight(role, valid_from, valid_to)
+    return Sight(role, valid_from, valid_to, basis)
 
 
 def _read_session(table: Table) -> SessionRules:
