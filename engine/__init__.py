@@ -127,6 +127,7 @@ from engine.ledger_views import (
     TreeNode,
     TreePage,
 )
+from engine.matrix_views import Amendment, Carried, ClauseOfMatrix, ElementOfMatrix, Matrix, RowOfMatrix
 from engine.notice_views import ChoiceShown, DeliveryShown, ReceivingShown, ToldShown, WayShown, WebhookMade, WebhookShown
 from engine.organisation import Organisation
 from engine.organisation import load as load_organisation
@@ -214,11 +215,13 @@ __all__ = [
     "ActionOffered",
     "AlreadyClaimed",
     "AlreadyDone",
+    "Amendment",
     "AttachmentNotFound",
     "AttachmentRefused",
     "AttachmentShown",
     "BulkResult",
     "Button",
+    "Carried",
     "CaseClosed",
     "CaseHead",
     "CaseLinked",
@@ -227,6 +230,7 @@ __all__ = [
     "Cell",
     "Change",
     "ChoiceShown",
+    "ClauseOfMatrix",
     "ClauseReached",
     "ClauseShown",
     "Clock",
@@ -260,6 +264,7 @@ __all__ = [
     "DraftRefused",
     "DraftShown",
     "DutyShown",
+    "ElementOfMatrix",
     "Engine",
     "EntryChanged",
     "EntryPage",
@@ -302,6 +307,7 @@ __all__ = [
     "LinksShown",
     "LockShown",
     "Locked",
+    "Matrix",
     "MergeRefused",
     "NoSeat",
     "NotAbove",
@@ -359,6 +365,7 @@ __all__ = [
     "ReviewShown",
     "RevisionShown",
     "RowFault",
+    "RowOfMatrix",
     "SamePerson",
     "Scenario",
     "ScenarioBroken",

@@ -6,6 +6,7 @@ import threading
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,14 +44,13 @@ def load_text(path: Path) -> str:
 def measure(net: Net, seen: Seen, office: Organisation) -> Coverage:
     """Put what was passed beside all there is; a node or flow of a called diagram is reached by whichever call reaches it."""
     times: Counter[tuple[str, str]] = Counter()
-    done: Counter[tuple[str, str]] = Counter()
+    finished = done(net, seen)
     names: dict[tuple[str, str], tuple[str, str]] = {}
     clauses: dict[str, list[tuple[str, str]]] = {}
     for node in net.nodes:
         key = (node.process, node.element)
         names.setdefault(key, (" ".join(node.name.split()), node.kind.value))
         times[key] += seen.entered[node.id]
-        done[key] += seen.left[node.id] + (seen.entered[node.id] if node.kind in (Kind.END, Kind.BOUNDARY) else 0)
         for clause in node.listed("clause"):
             clauses.setdefault(clause, []).append(key)
     flows: dict[tuple[str, str], Reached] = {}
@@ -73,12 +73,20 @@ def measure(net: Net, seen: Seen, office: Organisation) -> Coverage:
             ClauseReached(
                 id,
                 office.clauses[id].citation if id in office.clauses else id,
-                any(done[key] for key in keys),
+                any(key in finished for key in keys),
                 tuple(dict.fromkeys(keys)),
             )
             for id, keys in clauses.items()
         ),
     )
+
+
+def done(net: Net, seen: Seen) -> frozenset[tuple[str, str]]:
+    """(process, element) of what was done to its end, not only come to."""
+    ends = (Kind.END, Kind.BOUNDARY)
+    return frozenset(
+        (node.process, node.element) for node in net.nodes if seen.left[node.id] or (node.kind in ends and seen.entered[node.id])
+    )  # fmt: skip
 
 
 def _called(name: str, kind: Kind) -> str:
@@ -102,31 +110,43 @@ def play_all(make: type[Engine], settings: Settings, base: Base, scenarios: Scen
     """
     results, total = [], Seen()
     for name, text in sorted(scenarios.items()):
-        result, seen = _remembered(make, settings, base, name, text)
+        result, seen = play_one(make, settings, base, name, text)
         if result.process_id in ("", base.process_id):
             results.append(result)
             total.add(seen)
     return tuple(results), measure(base.net, total, base.office)
 
 
-def _remembered(make: type[Engine], settings: Settings, base: Base, name: str, text: str) -> tuple[ScenarioPlayed, Seen]:
+def play_one(make: type[Engine], settings: Settings, base: Base, name: str, text: str) -> tuple[ScenarioPlayed, Seen]:
     """Play a scenario, if this very one has not been played on this very base."""
+    found = known(base, name, text)
+    if found is None:
+        found = _play(make, settings, base, name, scenario_of(text, name))
+        with _LOCK:
+            _PLAYED[_key(base, name, text)] = found
+            while len(_PLAYED) > MOST_REMEMBERED:
+                _PLAYED.popitem(last=False)
+    return found
+
+
+def known(base: Base, name: str, text: str) -> tuple[ScenarioPlayed, Seen] | None:
+    """What is known of a scenario without playing it: what it did when it was played on this very base, or that it is not for it."""
     try:
-        scenario = read(text, name)
+        scenario = scenario_of(text, name)
     except ScenarioBroken as broken:
         return ScenarioPlayed(name, name, "", False, broken.text, 0.0), Seen()
     if scenario.process != base.process_id:
         return ScenarioPlayed(name, scenario.title, scenario.process, False, "", 0.0), Seen()
-    key = base.digest, name, text
     with _LOCK:
-        found = _PLAYED.get(key)
-    if found is None:
-        found = _play(make, settings, base, name, scenario)
-        with _LOCK:
-            _PLAYED[key] = found
-            while len(_PLAYED) > MOST_REMEMBERED:
-                _PLAYED.popitem(last=False)
-    return found
+        return _PLAYED.get(_key(base, name, text))
+
+
+#: Reading YAML takes longer than looking up what was played.
+scenario_of = lru_cache(maxsize=MOST_REMEMBERED)(read)
+
+
+def _key(base: Base, name: str, text: str) -> tuple[str, str, str]:
+    return base.digest, name, text
 
 
 def _play(make: type[Engine], settings: Settings, base: Base, name: str, scenario: Scenario) -> tuple[ScenarioPlayed, Seen]:
@@ -159,7 +179,7 @@ def play_folder(
     lost = []
     for name, text in scenarios.items():
         try:
-            process = read(text, name).process
+            process = scenario_of(text, name).process
             of[process][name] = text
         except ScenarioBroken as broken:
             lost.append(ScenarioPlayed(name, name, "", False, broken.text, 0.0))

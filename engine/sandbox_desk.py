@@ -30,7 +30,7 @@ MOST_SOUND = 32
 
 
 class SandboxDesk:
-    """`Engine.sandbox` hands it out. Everything is refused to who may not put diagrams in force (NotAllowed)."""
+    """`Engine.sandbox` hands it out. Who may not put diagrams in force is refused (NotAllowed); `base` asks nobody."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -59,7 +59,7 @@ class SandboxDesk:
             NotAllowed, NotFound, DefinitionRefused (it cannot be run), PlayMoved.
         """
         self._require(viewer)
-        base, played = self._base(viewer, kind, number)
+        base, played = self.base(viewer, kind, number)
         key = f"{kind}:{number}"
         run = self._run(viewer, key)
         sandbox = Sandbox(type(self._engine), self._engine.settings, base, run.starts)
@@ -74,13 +74,13 @@ class SandboxDesk:
     def scenarios(self, viewer: Viewer, kind: str, number: int) -> ScenariosPlayed:
         """Play every scenario of the procedure; raises as `open` does."""
         self._require(viewer)
-        base, played = self._base(viewer, kind, number)
-        told = self._scenarios(viewer, kind, number, base)
+        base, played = self.base(viewer, kind, number)
+        told = self.texts(viewer, kind, number, base)
         results, reached = coverage.play_all(type(self._engine), self._engine.settings, base, told)
         beside = draft_files.scenarios(self._engine.drafts.show(viewer, number).files) if kind == DRAFTS else {}
         return ScenariosPlayed(played, results, reached, frozenset(beside))
 
-    def _scenarios(self, viewer: Viewer, kind: str, number: int, base: Base) -> dict[str, str]:
+    def texts(self, viewer: Viewer, kind: str, number: int, base: Base) -> dict[str, str]:
         """Those beside the office's diagrams, covered by those of the version or draft itself."""
         files = {name: data.decode() for name, data in base.bundles[base.process_id][1].items()}
         if kind == DRAFTS:
@@ -105,8 +105,8 @@ class SandboxDesk:
     def scenario_text(self, viewer: Viewer, kind: str, number: int, name: str) -> str:
         """One scenario of a version or draft as it is written. Raises NotFound, and as `open` does."""
         self._require(viewer)
-        base, _ = self._base(viewer, kind, number)
-        text = self._scenarios(viewer, kind, number, base).get(name)
+        base, _ = self.base(viewer, kind, number)
+        text = self.texts(viewer, kind, number, base).get(name)
         if text is None:
             raise NotFound(scenario=name)
         return text
@@ -133,7 +133,12 @@ class SandboxDesk:
 
     # ---------------------------------------------------------------- rows
 
-    def _base(self, viewer: Viewer, kind: str, number: int) -> tuple[Base, Played]:
+    def base(self, viewer: Viewer, kind: str, number: int) -> tuple[Base, Played]:
+        """A version or a draft of the viewer's office, to be played among the procedures in force.
+
+        Raises:
+            ProcessNotFound; of drafts NotAllowed, DraftNotFound, DefinitionRefused (the gate refuses it).
+        """
         office = self._engine.organisations[viewer.organisation]
         with self._engine.reading() as connection:
             in_force = self._engine.definitions.all_in_force(connection, office.id, viewer.at)

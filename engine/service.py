@@ -54,6 +54,9 @@ from engine.errors import (
     UnknownSeat,
 )
 from engine.ledgers import Ledgers
+from engine.matrix import amended
+from engine.matrix_desk import MatrixDesk, of_folder
+from engine.matrix_views import Amendment, Matrix
 from engine.measures import Measures, Readiness, readiness
 from engine.measures import measures as measured
 from engine.model import case_file, draft, person, snooze, storable, task, task_read
@@ -136,6 +139,7 @@ class Engine:
         self.proofs = ProofDesk(self)
         self.versions = VersionDesk(self)
         self.sandbox = SandboxDesk(self)
+        self.matrix = MatrixDesk(self)
         self.prove: Prove = prove or Prover(settings.proofs)
         self.use(database or open_database(settings.database))
 
@@ -162,6 +166,12 @@ class Engine:
     ) -> tuple[tuple[tuple[ScenarioPlayed, ...], Coverage], ...]:
         """Play the scenarios of an office's folder, or these files, without a database; see `engine.coverage.play_folder`."""
         return coverage.play_folder(cls, settings, organisation.load(folder), files)
+
+    @classmethod
+    def clauses(cls, folder: Path, settings: Settings, on: date, changed: Sequence[str] = ()) -> tuple[Matrix, Amendment]:
+        """The clauses of an office's folder with what carries and shows them, and what changed ones touch; see `engine.matrix_desk.of_folder`."""
+        whole = of_folder(cls, settings, organisation.load(folder), on)
+        return whole, amended(whole, changed)
 
     def organisation(self, organisation_id: str) -> Organisation:
         """An office by id; raises OrganisationNotFound."""
@@ -715,6 +725,7 @@ class Engine:
 
     def close(self) -> None:
         """Let go of the database and of what runs beside it."""
+        self.matrix.close()
         self.proofs.close()
         self.drafts.close()
         self.database.dispose()
