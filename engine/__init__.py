@@ -127,7 +127,7 @@ from engine.ledger_views import (
     TreeNode,
     TreePage,
 )
-from engine.matrix_views import Amendment, Carried, ClauseOfMatrix, ElementOfMatrix, Matrix, RowOfMatrix
+from engine.matrix_views import Amendment, Carried, ClauseOfMatrix, ElementOfMatrix, Matrix, Procedure, RowOfMatrix
 from engine.notice_views import ChoiceShown, DeliveryShown, ReceivingShown, ToldShown, WayShown, WebhookMade, WebhookShown
 from engine.organisation import Organisation
 from engine.organisation import load as load_organisation
@@ -347,6 +347,7 @@ __all__ = [
     "PlayTooLong",
     "Played",
     "Player",
+    "Procedure",
     "ProcedureShown",
     "ProcessNotFound",
     "ProofNotFound",

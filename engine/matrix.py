@@ -24,6 +24,7 @@ from engine.matrix_views import (
     RowOfMatrix,
     ScenarioOfMatrix,
     ShowingTest,
+    TableOfMatrix,
     TouchedRow,
 )
 from engine.net import Kind, Net, Node
@@ -68,7 +69,8 @@ def build(office: Organisation, on: date, sources: Sequence[Source], scenarios: 
     for element in elements:
         for file in element.scenarios:
             did.setdefault((element.procedure, file), {}).update(dict.fromkeys(element.clauses))
-    told = {link.clause for one in (*elements, *tables, *rows) for link in one.links} | {test.clause for test in office.shown_by}
+    linked: tuple[ElementOfMatrix | TableOfMatrix | RowOfMatrix, ...] = (*elements, *tables, *rows)
+    told = {link.clause for one in linked for link in one.links} | {test.clause for test in office.shown_by}
     return Matrix(
         office.name,
         tuple(_procedure(source) for source in sources),
@@ -79,7 +81,9 @@ def build(office: Organisation, on: date, sources: Sequence[Source], scenarios: 
         elements,
         tables,
         rows,
-        tuple(ScenarioOfMatrix(one.file, one.title, one.procedure, one.state, tuple(did.get((one.procedure, one.file), ()))) for one in played),
+        tuple(
+            ScenarioOfMatrix(one.file, one.title, one.procedure, one.state, tuple(did.get((one.procedure, one.file), ()))) for one in played
+        ),
         _tests(office),
         draft,
     )
@@ -184,17 +188,13 @@ def _settings(net: Net, node: Node) -> Iterator[str]:
 # ---------------------------------------------------------------- what a changed clause touches
 
 
-def amended(matrix: Matrix, clauses: Iterable[str], procedure: str = "") -> Amendment:
-    """What changed clauses touch; of one procedure, where one is named. Ids that no clause has are passed over."""
+def amended(matrix: Matrix, clauses: Iterable[str]) -> Amendment:
+    """What changed clauses touch. Ids that no clause has are passed over."""
     chosen = tuple(clause for clause in map(matrix.clause, dict.fromkeys(clauses)) if clause is not None)
     ids = {clause.id for clause in chosen}
-    elements = tuple(one for one in matrix.elements if ids & set(one.clauses) and procedure in ("", one.procedure))
-    tables = tuple(one for one in matrix.tables if _links_to(one.links, ids) and (not procedure or procedure in one.procedures))
-    rows = (
-        TouchedRow(row, tuple(_why(row, ids, elements)))
-        for row in matrix.rows
-        if not (procedure and row.procedures) or procedure in row.procedures
-    )
+    elements = tuple(one for one in matrix.elements if ids & set(one.clauses))
+    tables = tuple(one for one in matrix.tables if any(link.clause in ids for link in one.links))
+    rows = (TouchedRow(row, tuple(_why(row, ids, elements))) for row in matrix.rows)
     urgencies = Counter(one.urgency for one in elements if one.urgency)
     did: dict[tuple[str, str], list[ElementOfMatrix]] = {}
     for one in elements:
@@ -209,10 +209,6 @@ def amended(matrix: Matrix, clauses: Iterable[str], procedure: str = "") -> Amen
         tuple((one, tuple(did[one.procedure, one.file])) for one in matrix.scenarios if (one.procedure, one.file) in did),
         tuple(one for one in matrix.tests if ids & set(one.clauses)),
     )
-
-
-def _links_to(links: Iterable[Link], clauses: set[str]) -> bool:
-    return any(link.clause in clauses for link in links)
 
 
 def _why(row: RowOfMatrix, clauses: set[str], elements: Sequence[ElementOfMatrix]) -> Iterator[str]:

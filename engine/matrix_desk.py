@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from engine.service import Engine
 
 #: How long a page waits for scenarios that have not been played yet.
-SECONDS = 0.8
+SECONDS = 0.5
 
 
 class MatrixDesk:
@@ -69,11 +69,11 @@ class MatrixDesk:
         return matrix.build(office, civil_day(viewer.at), sources, (*shown, *lost), draft=draft)
 
     def amended(
-        self, viewer: Viewer, clauses: Sequence[str], draft: int | None = None, *, procedure: str = "", wait: float | None = SECONDS
+        self, viewer: Viewer, clauses: Sequence[str], draft: int | None = None, *, wait: float | None = SECONDS
     ) -> tuple[Matrix, Amendment]:
         """What changed clauses touch, with the matrix it is read from. Raises as `page` does."""
         whole = self.page(viewer, draft, wait=wait)
-        return whole, matrix.amended(whole, clauses, procedure)
+        return whole, matrix.amended(whole, clauses)
 
     def drawing(self, viewer: Viewer, ref: str, file: str) -> bytes:
         """A diagram of a version (`v12`) or draft (`d5`) of the viewer's office.

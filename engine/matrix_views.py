@@ -229,7 +229,7 @@ class Carried:
     @property
     def procedures(self) -> frozenset[str]:
         """The procedures it comes to."""
-        named = {name for row in (*self.tables, *self.rows) for name in row.procedures}
+        named = {name for table in self.tables for name in table.procedures} | {name for row in self.rows for name in row.procedures}
         return frozenset(named | {one.procedure for one in self.elements})
 
 

@@ -23,6 +23,8 @@ from webui.admin_people import people
 from webui.admin_posts import posts
 from webui.cases import cases
 from webui.designer import designer, may_design
+from webui.designer_clauses import clauses
+from webui.designer_clauses import may_read as may_read_clauses
 from webui.designer_desk import designer_desk
 from webui.designer_play import play
 from webui.designer_scenarios import scenarios
@@ -120,7 +122,7 @@ def create_app(
         app.register_blueprint(blueprint)
     for blueprint in (admin, people, posts, orders, absences, handovers):
         app.register_blueprint(blueprint)
-    for blueprint in (play, scenarios):
+    for blueprint in (play, scenarios, clauses):
         app.register_blueprint(blueprint)
     errors.register(app)
     app.context_processor(_words_for_templates)
@@ -152,6 +154,7 @@ def _words_for_templates() -> dict[str, Any]:
         "administers": may_administer(),
         "manages": may_manage(),
         "designs": may_design(),
+        "reads_clauses": may_read_clauses(),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -48,11 +48,16 @@ def _value(cell: Cell) -> Any:
 
 
 def csv_file(ledger: LedgerShown, rows: Sequence[EntryShown]) -> bytes:
-    """The ledger as CSV in UTF-8 with a mark, which Excel opens as it is; a text that would be a formula begins with an apostrophe."""
+    """The ledger as CSV."""
+    return as_csv(headings(ledger), _lines(rows))
+
+
+def as_csv(headings: Sequence[str], lines: Iterable[Sequence[Any]]) -> bytes:
+    """A table as CSV in UTF-8 with a mark, which Excel opens as it is; a text that would be a formula begins with an apostrophe."""
     out = io.StringIO(newline="")
     writer = csv.writer(out)
-    writer.writerow([_plain(name) for name in headings(ledger)])
-    for line in _lines(rows):
+    writer.writerow([_plain(name) for name in headings])
+    for line in lines:
         writer.writerow([_plain(value) for value in line])
     return out.getvalue().encode("utf-8-sig")
 

@@ -357,7 +357,7 @@ class NobodysRegisters:
     def may_keep(self, viewer: Any) -> bool:
         return False
 
-    may_approve = may_design = may_see = may_keep
+    may_approve = may_design = may_see = may_read = may_keep
 
     def handovers(self, viewer: Any, *, everybody: bool = False) -> tuple[Any, ...]:
         return ()
@@ -387,6 +387,7 @@ class FakeEngine:
     orders: Any = field(default_factory=NobodysRegisters)
     drafts: Any = field(default_factory=NobodysRegisters)
     versions: Any = field(default_factory=NobodysRegisters)
+    matrix: Any = field(default_factory=NobodysRegisters)
     laid_before: tuple[Any, ...] = ()
 
     # accounts

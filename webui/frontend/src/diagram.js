@@ -6,6 +6,7 @@
 // marked [data-diagram-twin] moves together.
 // Links with data-show-element and data-show-diagram lead to the element in the drawings with that data-diagram-process.
 // With data-diagram-legend="coverage" the states are "reached" | "missed": what scenarios pass. Flows are only coloured ("taken" by a case).
+// With data-diagram-legend="clauses" they are "chosen" | "cited" | "uncited". data-diagram-point names an element to begin with.
 // State: {element id: {state: "done" | "current" | "overdue", label, count, calls: path of the diagram behind a call activity}}
 import './diagram.css';
 import NavigatedViewer from 'bpmn-js/lib/NavigatedViewer';
@@ -16,6 +17,9 @@ const LEGIBLE = 0.6;
 const STATES = ['done', 'current', 'overdue'];
 const CHANGES = ['added', 'removed', 'changed'];
 const COVERAGE = ['reached', 'missed'];
+const LEGENDS = { coverage: COVERAGE, clauses: ['chosen', 'cited', 'uncited'] };
+// States that say that all is well: an event, which is small, bears no word for them.
+const WELL = ['done', 'reached', 'cited'];
 // What a flow may be marked with; it bears no word.
 const FLOWS = [...CHANGES, ...COVERAGE, 'taken'];
 
@@ -50,13 +54,14 @@ class Diagram {
     const [xml, state] = await Promise.all([this.load('diagram', 'text'), this.load('diagramState', 'json')]);
     await this.viewer.importXML(xml);
     const marks = this.place.dataset.diagramMarks;
-    this.states = marks ? CHANGES : this.place.dataset.diagramLegend === 'coverage' ? COVERAGE : STATES;
+    this.states = LEGENDS[this.place.dataset.diagramLegend] ?? (marks ? CHANGES : STATES);
     this.mark(state ?? JSON.parse(marks || '{}'));
     this.controls();
     this.fit();
     this.touch();
+    this.begin();
     new ResizeObserver(() => {
-      if (Math.abs(this.stage.clientWidth - this.width) > 4) this.fit();
+      if (Math.abs(this.stage.clientWidth - this.width) > 4) this.fit(), this.begin();
     }).observe(this.stage);
     this.place.dataset.ready = 'yes';
   }
@@ -82,10 +87,10 @@ class Diagram {
       }
       if (this.states.includes(is)) {
         this.canvas.addMarker(id, `is-${is}`);
-        if (is !== 'done' && is !== 'reached') this.current.push(shape);
+        if (!WELL.includes(is)) this.current.push(shape);
         const small = shape.width < 60;
         const text = (label || words[is]) + (count > 1 ? ` ${count}` : '');
-        if (!small || (is !== 'done' && is !== 'reached')) {
+        if (!small || !WELL.includes(is)) {
           overlays.add(id, 'state', { position: { top: -12, left: small ? shape.width + 14 : shape.width - 6 }, html: make('span', `diagram-badge is-${is}`, text) });
         }
       }
@@ -180,6 +185,11 @@ class Diagram {
     const scale = Math.max(this.canvas.zoom(), LEGIBLE + 0.15);
     if (first) this.centre(first.x + first.width / 2, first.y + first.height / 2, scale);
     else this.centre(inner.x + this.stage.clientWidth / scale / 2 - 16, inner.y + inner.height / 2, scale);
+  }
+
+  begin() {
+    const id = this.place.dataset.diagramPoint;
+    if (id && this.viewer.get('elementRegistry').get(id)) this.point(id);
   }
 
   // Brings one element to the middle and marks it as the one that was asked for.

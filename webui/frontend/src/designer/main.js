@@ -68,7 +68,7 @@ async function start() {
   structure = new Outline(editor, panel, found, outline.panel);
   editor.on('pointed', (one) => one.message || choose('findings'));
   const opened = await editor.open(place.dataset.file);
-  if (opened) editor.fit();
+  if (opened) editor.fit(), editor.show(place.dataset.element);
   found.look();
   place.dataset.ready = 'yes';
 }
