@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 
 from engine.decisions import Decision
 from engine.expressions import compile_expression
@@ -64,12 +65,13 @@ def _with_required(decision: Decision) -> Iterator[Decision]:
 
 def _written(files: Mapping[str, bytes]) -> dict[str, tuple[str, str]]:
     """Decision id -> (file, what its descriptions say)."""
-    found = {}
-    for file, data in files.items():
-        if file.endswith(".dmn"):
-            for decision in read_xml(data, file).iter("{*}decision"):
-                found[decision.get("id")] = file, "。".join(one.text or "" for one in decision.iter("{*}description"))
-    return found
+    return {id: (file, text) for file, data in files.items() if file.endswith(".dmn") for id, text in _described(file, data)}
+
+
+@lru_cache(maxsize=64)
+def _described(file: str, data: bytes) -> tuple[tuple[str, str], ...]:
+    decisions = read_xml(data, file).iter("{*}decision")
+    return tuple((one.get("id"), "。".join(part.text or "" for part in one.iter("{*}description"))) for one in decisions)
 
 
 def _table(office: Organisation, on: date, asked: _Asked, steps: Iterable[ElementOfMatrix], reader: Reader) -> TableOfMatrix:

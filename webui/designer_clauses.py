@@ -102,8 +102,13 @@ def _page(template: str, matrix: Matrix, **more: Any) -> str:
     drafts = [one for one in engine().drafts.all(viewer()) if one.state in ("editing", "review")] if designs else []
     return render_template(
         template, matrix=matrix, drafts=drafts, states=STATES, tables=TABLES, kinds=KINDS, why=WHY,
-        names={one.id: one.name for one in matrix.procedures}, words=_words(matrix), **more,
+        names={one.id: one.name for one in matrix.procedures}, words=_words(matrix), codes=_codes(matrix), **more,
     )  # fmt: skip
+
+
+def _codes(matrix: Matrix) -> Mapping[tuple[str, str], str]:
+    """Procedure and file of a scenario -> the number that stands for it on paper."""
+    return {(one.procedure, one.file): f"S{number}" for number, one in enumerate(matrix.scenarios, 1)}
 
 
 def _words(matrix: Matrix) -> Mapping[str, str]:
@@ -211,10 +216,11 @@ def _marks(matrix: Matrix, elements: Iterable[ElementOfMatrix], wanted: set[str]
     places = {one.id: one.place or one.source for one in matrix.clauses}
     found: dict[str, dict[str, Any]] = {}
     for one in elements:
-        told = [places[clause] for clause in one.clauses if not wanted or clause in wanted]
         if not one.works and not one.links:
             continue
-        state = "uncited" if not one.links else "chosen" if wanted & set(one.clauses) else "cited"
+        chosen = [clause for clause in one.clauses if clause in wanted]
+        told = [places[clause] for clause in chosen or one.clauses]
+        state = "uncited" if not one.links else "chosen" if chosen else "cited"
         label = "" if not told else told[0] if len(told) == 1 else f"{told[0]} ほか{len(told) - 1}"
         found[one.element] = {"state": state, "label": label, "count": 0, "calls": None}
     return found
