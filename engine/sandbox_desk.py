@@ -75,12 +75,12 @@ class SandboxDesk:
         """Play every scenario of the procedure; raises as `open` does."""
         self._require(viewer)
         base, played = self.base(viewer, kind, number)
-        told = self.texts(viewer, kind, number, base)
+        told = self._scenarios(viewer, kind, number, base)
         results, reached = coverage.play_all(type(self._engine), self._engine.settings, base, told)
         beside = draft_files.scenarios(self._engine.drafts.show(viewer, number).files) if kind == DRAFTS else {}
         return ScenariosPlayed(played, results, reached, frozenset(beside))
 
-    def texts(self, viewer: Viewer, kind: str, number: int, base: Base) -> dict[str, str]:
+    def _scenarios(self, viewer: Viewer, kind: str, number: int, base: Base) -> dict[str, str]:
         """Those beside the office's diagrams, covered by those of the version or draft itself."""
         files = {name: data.decode() for name, data in base.bundles[base.process_id][1].items()}
         if kind == DRAFTS:
@@ -106,7 +106,7 @@ class SandboxDesk:
         """One scenario of a version or draft as it is written. Raises NotFound, and as `open` does."""
         self._require(viewer)
         base, _ = self.base(viewer, kind, number)
-        text = self.texts(viewer, kind, number, base).get(name)
+        text = self._scenarios(viewer, kind, number, base).get(name)
         if text is None:
             raise NotFound(scenario=name)
         return text
