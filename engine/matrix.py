@@ -75,7 +75,7 @@ def build(office: Organisation, on: date, sources: Sequence[Source], scenarios: 
         office.name,
         tuple(_procedure(source) for source in sources),
         (
-            *(_clause(row, "coming" if begins else "current") for rows in rows_by_id.values() for row, begins in rows[:1]),
+            *(_clause(rows[0][0], "coming" if rows[0][1] else "current", rows[1:]) for rows in rows_by_id.values()),
             *(_gone(office, clause) for clause in sorted(told - set(current))),
         ),
         elements,
@@ -89,10 +89,20 @@ def build(office: Organisation, on: date, sources: Sequence[Source], scenarios: 
     )
 
 
-def _clause(row: Clause, state: str) -> ClauseOfMatrix:
+def _clause(row: Clause, state: str, later: Iterable[tuple[Clause, str]] = ()) -> ClauseOfMatrix:
     source, place = split(row.citation)
     urgency = "" if row.urgency in _NO_URGENCY else row.urgency
-    return ClauseOfMatrix(row.clause_id, source, place, row.plain, urgency, state, row.note, row.no_procedure)
+    return ClauseOfMatrix(
+        row.clause_id,
+        source,
+        place,
+        row.plain,
+        urgency,
+        state,
+        row.note,
+        row.no_procedure,
+        min((begins for _, begins in later), default=""),
+    )
 
 
 def _gone(office: Organisation, clause: str) -> ClauseOfMatrix:

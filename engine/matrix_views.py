@@ -27,6 +27,7 @@ class ClauseOfMatrix:
     Attributes:
         state: `current`; `coming` (in force from a later day); `ended` (no more in force); `unknown` (named, but not in the table).
         no_procedure: why no procedure carries it, where the table says so.
+        changes: the day from which another row of the table takes its place, "" when none is known.
     """
 
     id: str
@@ -37,6 +38,7 @@ class ClauseOfMatrix:
     state: str
     note: str = ""
     no_procedure: str = ""
+    changes: str = ""
 
     @property
     def citation(self) -> str:

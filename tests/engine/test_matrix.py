@@ -137,6 +137,13 @@ def test_a_row_that_is_over_is_not_looked_at(matrix: Matrix) -> None:
     assert [row.since for row in matrix.rows if row.id == "kept_days"] == ["", "2027-01-01"]
 
 
+def test_a_clause_that_will_change_says_when(matrix: Matrix) -> None:
+    """条項表に先の日付の行があれば、いまの行が、変わる日とともに出る。"""
+    third = matrix.clause("C-3")
+    assert third is not None and (third.plain, third.state, third.changes) == ("確かめてください。", "current", "2027-04-01")
+    assert [one.id for one in matrix.clauses].count("C-3") == 1
+
+
 def test_the_words_of_a_basis_are_told_apart_from_what_names_a_clause(matrix: Matrix) -> None:
     """根拠の文に条があるだけの行は、名指しの行と分けて出る。"""
     carried = matrix.by_clause["C-2"]

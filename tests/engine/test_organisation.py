@@ -262,7 +262,7 @@ def test_before_the_text_in_force_there_are_no_seats() -> None:
 
 
 def test_a_clause_that_changes_is_a_further_row(tmp_path: Path) -> None:
-    row = "LAW-68-1,新しい条文,長,知った時,報告する,委員会,直ちに,,控え,報告します。,2027-04-01,\n"
+    row = "LAW-68-1,新しい条文,長,知った時,報告する,委員会,直ちに,,控え,報告します。,2027-04-01,,\n"
     office = load(copy(tmp_path, "clauses.csv", lambda text: text + row))
     before, after = office.clause("LAW-68-1", date(2027, 3, 31)), office.clause("LAW-68-1", date(2027, 4, 1))
     assert before

@@ -72,7 +72,7 @@ def test_each_clause_with_what_carries_and_shows_it(designer: FlaskClient) -> No
         assert text in first, text
     assert "手続を置かない：行いの定めで、手続にならない。" in row_of(page, "C-4")
     assert "なし" in row_of(page, "C-5") and "施行前" in row_of(page, "C-6")
-    assert 'id="c-C-7"' not in page
+    assert "2027-04-01に改正" in row_of(page, "C-3") and 'id="c-C-7"' not in page
 
 
 def test_each_element_with_its_clauses(designer: FlaskClient) -> None:
