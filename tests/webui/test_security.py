@@ -44,6 +44,7 @@ def writing_rules(app: Flask) -> list[str]:
         "definition_id": 1,
         "process": "isa_incident",
         "ref": "v1",
+        "kind": "versions",
     }
     return [
         adapter.build(rule.endpoint, {name: values[name] for name in rule.arguments}, method="POST")
@@ -80,6 +81,7 @@ def test_nothing_is_shown_without_signing_in(app: Flask) -> None:
         "definition_id": 1,
         "process": "isa_incident",
         "ref": "v1",
+        "kind": "versions",
     }
     for rule in app.url_map.iter_rules():
         if rule.endpoint in PUBLIC or "GET" not in (rule.methods or ()):
