@@ -127,7 +127,7 @@ from engine.ledger_views import (
     TreeNode,
     TreePage,
 )
-from engine.matrix_views import Amendment, Carried, ClauseOfMatrix, ElementOfMatrix, Matrix, Procedure, RowOfMatrix
+from engine.matrix_views import Amendment, ClauseLink, ClauseOfMatrix, ElementOfMatrix, Matrix, Procedure
 from engine.notice_views import ChoiceShown, DeliveryShown, ReceivingShown, ToldShown, WayShown, WebhookMade, WebhookShown
 from engine.organisation import Organisation
 from engine.organisation import load as load_organisation
@@ -221,7 +221,6 @@ __all__ = [
     "AttachmentShown",
     "BulkResult",
     "Button",
-    "Carried",
     "CaseClosed",
     "CaseHead",
     "CaseLinked",
@@ -230,6 +229,7 @@ __all__ = [
     "Cell",
     "Change",
     "ChoiceShown",
+    "ClauseLink",
     "ClauseOfMatrix",
     "ClauseReached",
     "ClauseShown",
@@ -366,7 +366,6 @@ __all__ = [
     "ReviewShown",
     "RevisionShown",
     "RowFault",
-    "RowOfMatrix",
     "SamePerson",
     "Scenario",
     "ScenarioBroken",

@@ -16,9 +16,9 @@ from engine.matrix_views import (
     NAMED,
     THROUGH,
     Amendment,
+    ClauseLink,
     ClauseOfMatrix,
     ElementOfMatrix,
-    Link,
     Matrix,
     Procedure,
     RowOfMatrix,
@@ -151,14 +151,14 @@ def _elements(office: Organisation, on: date, source: Source, scenarios: Iterabl
         )  # fmt: skip
 
 
-def _links(office: Organisation, on: date, node: Node, clock: str, ledger: str) -> Iterator[Link]:
+def _links(office: Organisation, on: date, node: Node, clock: str, ledger: str) -> Iterator[ClauseLink]:
     own = dict.fromkeys((*node.listed("clause"), *(one for one in node.listed("records") if one != "none")))
-    yield from (Link(one, NAMED) for one in own)
+    yield from (ClauseLink(one, NAMED) for one in own)
     rows = (
         *((row.name, row.clauses) for row, _ in standing(office.rules.statutory, "id", on) if row.id == clock),
         *((row.name, row.clauses) for row, _ in standing(office.rules.ledgers, "id", on) if row.id == ledger),
     )
-    yield from dict.fromkeys(Link(clause, THROUGH, name) for name, clauses in rows for clause in clauses if clause not in own)
+    yield from dict.fromkeys(ClauseLink(clause, THROUGH, name) for name, clauses in rows for clause in clauses if clause not in own)
 
 
 def _papers(office: Organisation, source: Source) -> dict[str, list[str]]:

@@ -7,7 +7,7 @@ from datetime import date
 from typing import TypeVar
 
 from engine.citations import Place, named, split
-from engine.matrix_views import BASIS, NAMED, Link, RowOfMatrix
+from engine.matrix_views import BASIS, NAMED, ClauseLink, RowOfMatrix
 from engine.office_files import Dated, in_force
 from engine.organisation import Organisation
 from engine.rules import Property
@@ -22,12 +22,12 @@ class Reader:
         self._places = places
         self._sources = tuple(dict.fromkeys(split(row.citation)[0] for row in office.clause_rows))
 
-    def links(self, names: Iterable[str], text: str) -> tuple[Link, ...]:
+    def links(self, names: Iterable[str], text: str) -> tuple[ClauseLink, ...]:
         """The ways of something that names these clauses, and cites others in this text."""
         told = tuple(dict.fromkeys(names))
         found = named(text, self._sources) if text else ()
         cited = (one for one, places in self._places.items() if one not in told and any(a.meets(b) for a in places for b in found))
-        return (*(Link(one, NAMED) for one in told), *(Link(one, BASIS) for one in cited))
+        return (*(ClauseLink(one, NAMED) for one in told), *(ClauseLink(one, BASIS) for one in cited))
 
 
 def standing(rows: Iterable[Row], key: str, on: date) -> Iterator[tuple[Row, str]]:

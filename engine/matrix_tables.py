@@ -10,7 +10,7 @@ from functools import lru_cache
 from engine.decisions import Decision
 from engine.expressions import compile_expression
 from engine.matrix_rows import Reader, standing
-from engine.matrix_views import THROUGH, ElementOfMatrix, Link, TableOfMatrix
+from engine.matrix_views import THROUGH, ClauseLink, ElementOfMatrix, TableOfMatrix
 from engine.net import Net
 from engine.office_files import in_force
 from engine.organisation import Organisation
@@ -77,18 +77,18 @@ def _described(file: str, data: bytes) -> tuple[tuple[str, str], ...]:
 def _table(office: Organisation, on: date, asked: _Asked, steps: Iterable[ElementOfMatrix], reader: Reader) -> TableOfMatrix:
     outputs, procedures = set(asked.decision.outputs), set(asked.procedures)
     links = [
-        Link(link.clause, THROUGH, one.name)
+        ClauseLink(link.clause, THROUGH, one.name)
         for one in steps
         if one.decision in asked.roots and one.procedure in procedures
         for link in one.links
     ]
     for duty in office.rules.duties:
         if in_force([duty], on) and procedures & set(duty.processes) and outputs & _names(duty.when, duty.undecided_when):
-            links.append(Link(duty.clause, THROUGH, duty.name))
+            links.append(ClauseLink(duty.clause, THROUGH, duty.name))
     for clock, _ in standing(office.rules.statutory, "id", on):
         read = {clock.days_fact, *(name for condition in clock.conditions for name in condition.facts)}
         if outputs & read:
-            links += [Link(clause, THROUGH, clock.name) for clause in clock.clauses]
+            links += [ClauseLink(clause, THROUGH, clock.name) for clause in clock.clauses]
     known = {link.clause for link in links}
     links += [link for link in reader.links((), asked.text) if link.clause not in known]
     own = asked.decision

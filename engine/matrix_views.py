@@ -12,7 +12,7 @@ NAMED, THROUGH, BASIS = "named", "through", "basis"
 
 
 @dataclass(frozen=True)
-class Link:
+class ClauseLink:
     """One thing's way to one clause; `way` says how in a word of the above, `what` through which clock, ledger or row."""
 
     clause: str
@@ -67,7 +67,7 @@ class ElementOfMatrix:
     ref: str
     file: str
     works: bool
-    links: tuple[Link, ...] = ()
+    links: tuple[ClauseLink, ...] = ()
     urgency: str = ""
     clock: str = ""
     ledger: str = ""
@@ -97,7 +97,7 @@ class TableOfMatrix:
     file: str
     procedures: tuple[str, ...]
     outputs: tuple[str, ...]
-    links: tuple[Link, ...]
+    links: tuple[ClauseLink, ...]
     asked: bool = True
 
 
@@ -115,7 +115,7 @@ class RowOfMatrix:
     id: str
     name: str
     basis: str
-    links: tuple[Link, ...]
+    links: tuple[ClauseLink, ...]
     procedures: tuple[str, ...] = ()
     elements: tuple[str, ...] = ()
     since: str = ""
@@ -181,8 +181,8 @@ class Matrix:
         return Carried(
             tuple(one for one in self.elements if clause in one.clauses),
             tuple(one for one in self.tables if any(link.clause == clause for link in one.links)),
-            tuple(one for one in self.rows if Link(clause, NAMED) in one.links),
-            tuple(one for one in self.rows if Link(clause, BASIS) in one.links),
+            tuple(one for one in self.rows if ClauseLink(clause, NAMED) in one.links),
+            tuple(one for one in self.rows if ClauseLink(clause, BASIS) in one.links),
             tuple(one for one in self.scenarios if clause in one.clauses),
             tuple(one for one in self.tests if clause in one.clauses),
         )

@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
 
-from engine import ClauseOfMatrix, DefinitionRefused, ElementOfMatrix, Matrix, NotAllowed, Procedure
+from engine import ClauseLink, ClauseOfMatrix, DefinitionRefused, ElementOfMatrix, Matrix, NotAllowed, Procedure
 from webui.clause_files import csv_file
 from webui.designer_play import unsound
 from webui.designer_scenarios import KINDS
@@ -17,7 +17,13 @@ from webui.incoming import engine, query_choice, query_text, viewer
 clauses = Blueprint("clauses", __name__)
 clauses.register_error_handler(DefinitionRefused, unsound)
 
-VIEWS = {"clauses": "条項から", "elements": "要素から", "gaps": "対応のないもの"}
+VIEWS = {
+    "clauses": "条項から",
+    "elements": "要素から",
+    "rows": "決定表・細目から",
+    "proofs": "シナリオ・試験から",
+    "gaps": "対応のないもの",
+}
 STATES = {"current": "", "coming": "施行前", "ended": "廃止", "unknown": "条項表にない"}
 #: The tables of rules.toml, and the roles, in the words of who reads them.
 TABLES = {
@@ -90,6 +96,28 @@ def shown_elements(matrix: Matrix, asked: Asked) -> list[ElementOfMatrix]:
     return [one for one in found if _has(asked.text, one.element, one.name)]
 
 
+def shown_rows(matrix: Matrix, asked: Asked) -> tuple[list[Any], list[Any]]:
+    """The tables and rows that come to clauses and were asked for; a row for no procedure in particular is for each."""
+    tables = [one for one in matrix.tables if one.links and asked.process in ("", *one.procedures)]
+    rows = [one for one in matrix.rows if one.links and (not asked.process or not one.procedures or asked.process in one.procedures)]
+    return [one for one in tables if _comes(one.links, asked) and _has(asked.text, one.decision, one.name)], [
+        one for one in rows if _comes(one.links, asked) and _has(asked.text, one.id, one.name, one.basis)
+    ]
+
+
+def shown_proofs(matrix: Matrix, asked: Asked) -> tuple[list[Any], list[Any]]:
+    """The scenarios and the tests that were asked for. Of which procedure a test is, nobody says: it stays whatever procedure was chosen."""
+    scenarios = [one for one in matrix.scenarios if asked.process in ("", one.procedure) and asked.clause in ("", *one.clauses)]
+    tests = [one for one in matrix.tests if asked.clause in ("", *one.clauses)]
+    return [one for one in scenarios if _has(asked.text, one.file, one.title)], [
+        one for one in tests if _has(asked.text, one.test, one.title)
+    ]
+
+
+def _comes(links: Iterable[ClauseLink], asked: Asked) -> bool:
+    return not asked.clause or any(link.clause == asked.clause for link in links)
+
+
 def _has(text: str, *places: str) -> bool:
     return all(any(word in place for place in places) for word in text.split())
 
@@ -128,6 +156,8 @@ def show() -> str:
         views=VIEWS,
         clauses=shown_clauses(matrix, asked),
         elements=shown_elements(matrix, asked),
+        rows=shown_rows(matrix, asked),
+        proofs=shown_proofs(matrix, asked),
         gaps=_gaps(matrix, asked),
     )
 

@@ -51,7 +51,8 @@ def test_from_a_changed_clause_to_its_place_in_the_diagram_and_in_the_draft(stud
 
 
 PAGES = (
-    "?process=isa_incident", "?view=elements&process=isa_incident", "?view=gaps", "/amended", "/amended?clause=ISA-25-6&clause=P-Ⅲ4-台帳",
+    "?process=isa_incident", "?view=elements&process=isa_incident", "?view=rows", "?view=proofs&process=isa_incident", "?view=gaps",
+    "/amended", "/amended?clause=ISA-25-6&clause=P-Ⅲ4-台帳",
     "/diagram?procedure=isa_incident&element=contain_at_once&clause=ISA-25-2",
 )  # fmt: skip
 

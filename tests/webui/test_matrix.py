@@ -24,7 +24,7 @@ from webui import create_app
 from webui.cli import main
 
 ADDRESSES = (
-    "/designer/clauses", "/designer/clauses?view=elements", "/designer/clauses?view=gaps", "/designer/clauses.csv",
+    "/designer/clauses", "/designer/clauses?view=elements", "/designer/clauses?view=rows", "/designer/clauses?view=proofs", "/designer/clauses?view=gaps", "/designer/clauses.csv",
     "/designer/clauses/amended?clause=C-1", f"/designer/clauses/diagram?procedure={PROCESS}", f"/designer/clauses/diagram.bpmn?procedure={PROCESS}",
 )  # fmt: skip
 
@@ -83,6 +83,18 @@ def test_each_element_with_its_clauses(designer: FlaskClient) -> None:
         assert text in review, text
     assert "補正人の処理fix条項なし" in page
     assert "enough" not in page
+
+
+def test_each_row_scenario_and_test_with_its_clauses(designer: FlaskClient) -> None:
+    """細目の行、シナリオ、試験の側からも、条項が分かる。根拠の文から読んだものは、そう分かる。"""
+    rows = words(designer.get("/designer/clauses?view=rows").text)
+    assert "台帳貸出台帳loans試験規程第1条第1条C-1" in rows
+    assert "第2条第1項C-2（根拠の文）" in rows.partition("who_reviews_does_not_approve")[2]
+    assert "貸出台帳" not in words(designer.get("/designer/clauses?view=rows&clause=C-3").text.partition("細目（rules.toml）")[2])
+    proofs = words(designer.get("/designer/clauses?view=proofs").text)
+    assert "備品の購入を審査まで手続review.yaml第1条C-1、第2条第1項C-2" in proofs
+    assert "知った人が知らせる。tests/test_rule.py::test_telling第1条C-1、第3条C-3" in proofs
+    assert "備品の購入" not in designer.get("/designer/clauses?view=proofs&clause=C-3").text
 
 
 def test_what_has_no_counterpart(designer: FlaskClient) -> None:
