@@ -55,7 +55,7 @@ from typing import Any
 from engine.board import BpmnError, Host, NotForeseen, ServiceFailed
 from engine.errors import BadInstances, NotSendBack, NotWaiting, NoWayOut, TooManySteps, UnknownFormat
 from engine.marking import ROOT, Marking, Passed, Step, Wait
-from engine.net import Net, Node
+from engine.net import Kind, Net, Node
 from engine.play import Play
 
 # --- acts -------------------------------------------------------------------------------------------------------------------------------
@@ -156,6 +156,21 @@ def touch(net: Net, marking: Marking, host: Host) -> Step:
     return _play(net, host, marking).settle()
 
 
+def resume(net: Net, marking: Marking, host: Host) -> Step:
+    """Go on in a net that the marking was carried over to (`remap`): parallel joins that have all they wait for there let it through, and
+    whatever else has come to be so happens."""
+    play = _play(net, host, marking)
+    for number, frame in marking.frames.items():
+        arrived = dict(frame.arrivals)
+        for flow in arrived:
+            join = net.nodes[net.flows[flow].target]
+            if join.kind is Kind.PARALLEL and flow == join.incoming[0]:
+                for _ in range(min(arrived.get(other, 0) for other in join.incoming)):
+                    play.take_arrivals(number, (flow,))
+                    play.queue.append((number, join.index, flow))
+    return play.settle()
+
+
 def cancel(net: Net, marking: Marking, outcome: str) -> Step:
     """End the case from outside with an outcome of its own.
 
@@ -232,6 +247,7 @@ __all__ = [
     "complete",
     "deliver",
     "fire",
+    "resume",
     "retry",
     "send_back",
     "start",
