@@ -34,10 +34,14 @@ _CANDIDATES = sa.union(
 )
 
 
-def name(connection: sa.Connection, case: OpenCase, move: Move, now: datetime, by: str) -> None:
-    """Bring the bars of a case up to the people its facts name; who is no longer named comes back in."""
+def name(connection: sa.Connection, case: OpenCase, move: Move, now: datetime, by: str, *, whole: bool = False) -> None:
+    """Bring the bars of a case up to the people its facts name; who is no longer named comes back in.
+
+    Args:
+        whole: the fields themselves may be others than before, whether their facts have changed or not.
+    """
     fields = case.definition.named_fields
-    if not fields or (case.facts and not fields & move.changed.keys()):
+    if not whole and (not fields or (case.facts and not fields & move.changed.keys())):
         return
     wanted = {str(person) for field in fields for person in (move.facts.get(field) or [])}
     query = sa.select(bar.c.person).where(bar.c.case_id == case.id, bar.c.task_id.is_(None), bar.c.lifted_at.is_(None))

@@ -449,7 +449,7 @@ class CaseReader:
             next((one for one in case.waits() if one.kind == "task" and one.key == row["wait"]), None) if row["state"] == "open" else None
         )
         acting = access.standings(self._viewer, row) if task_id not in self._viewer.barred else ()
-        node = definition.net.by_id[row["node"]]
+        node = self._node(case, row)
         saved, draft_at = self.draft(f"task:{task_id}")
         local = dict(wait.local) if wait else {}
         typed = answers if answers is not None else saved or {}
@@ -502,7 +502,16 @@ class CaseReader:
         if row is None:
             raise TaskNotFound(task=task_id)
         case, _ = self.load(row["case_id"])
-        return lookup.explain(self._connection, self._viewer, case, row)
+        return lookup.explain(self._connection, self._viewer, case, row, self._node(case, row))
+
+    def _node(self, case: OpenCase, row: Row) -> Node:
+        """The element of a task; of one that was over when its case was moved to another version, perhaps that of an earlier one."""
+        node = case.definition.net.by_id.get(row["node"])
+        if node is not None:
+            return node
+        earlier = sa.select(history.c.definition).where(history.c.case_id == case.id, history.c.definition.is_not(None)).distinct()
+        nets = (self._definition(one).net for one in self._connection.scalars(earlier.order_by(history.c.definition.desc())).all())
+        return next(net.by_id[row["node"]] for net in nets if row["node"] in net.by_id)
 
     def referrals(self, case_id: int) -> tuple[ReferralShown, ...]:
         """What has been laid before whom in a case (the caller has checked that it is visible)."""

@@ -34,6 +34,23 @@ class Place(NamedTuple):
 Mapped = Mapping[str, Place]
 
 
+def read_place(text: str) -> Place:
+    """A place as it is written in forms and commands: `same:ELEMENT`, `anew:ELEMENT` or `gone`.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    how, _, node = text.partition(":")
+    if (how, bool(node)) not in (("same", True), ("anew", True), ("gone", False)):
+        raise ValueError(text)
+    return Place(node, how == "anew")
+
+
+def written(place: Place) -> str:
+    """A place as `read_place` reads it."""
+    return f"{'anew' if place.anew else 'same'}:{place.node}" if place.node else "gone"
+
+
 def counterparts(before: Net, after: Net, old: Mapping[str, bytes], new: Mapping[str, bytes]) -> dict[str, Place]:
     """The same elements by id, else by kind and name when that is one only (as comparing takes them), through every called diagram.
 
@@ -78,4 +95,4 @@ def may_begin(net: Net, node: Node) -> bool:
     return node.waits and node.multi is None and rests_as(node) != "" and behind.isdisjoint(node.incoming)
 
 
-__all__ = ["Mapped", "Place", "counterparts", "may_begin", "rests_as"]
+__all__ = ["Mapped", "Place", "counterparts", "may_begin", "read_place", "rests_as", "written"]

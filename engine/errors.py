@@ -234,6 +234,36 @@ class ReviewClosed(Conflict):
     message = "{why}"
 
 
+class PlanNotFound(NotFound):
+    """No such plan of moving cases in the viewer's office."""
+
+    message = "案件を別の版へ移す計画は見つかりません。"
+
+
+class PlanClosed(Conflict):
+    """A plan of moving cases that was decided or taken back already."""
+
+    message = "この計画は、すでに決まっているか、取り下げられています。"
+
+
+class MoveOutdated(Conflict):
+    """The case has gone on since the plan was looked at, so that moving it would mean something else."""
+
+    message = "計画を確かめた後に案件が進み、移した結果が変わりました。もう一度計画してください。"
+
+
+class MoveImpossible(Conflict):
+    """The case cannot be carried over to the other version."""
+
+    message = "{why}"
+
+
+class UndoRefused(Conflict):
+    """A case that was moved cannot be put back: something has happened since, or happened with it."""
+
+    message = "移した後に操作や期限の到来などがあったため、元の版に戻せません。"
+
+
 class ScenariosBusy(Conflict):
     """Somebody else has scenarios played on two versions now."""
 
@@ -339,6 +369,12 @@ class FormInvalid(Invalid):
 
 class ReviewRefused(Invalid):
     """A draft cannot be laid before a reviewer, be approved or come into force so."""
+
+    message = "{why}"
+
+
+class PlanRefused(Invalid):
+    """Cases cannot be proposed to be moved so."""
 
     message = "{why}"
 

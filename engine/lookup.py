@@ -18,10 +18,9 @@ from engine.views import Viewer, Why
 _PLACES = {"owning_unit": "情報を管理する部署", "reporting_unit": "報告した部署", "organisation": "機関"}
 
 
-def explain(connection: sa.Connection, viewer: Viewer, case: OpenCase, row: Any) -> Why:
-    """The reasons for one task, for somebody who may see its case."""
+def explain(connection: sa.Connection, viewer: Viewer, case: OpenCase, row: Any, node: Node) -> Why:
+    """The reasons for one task and its element, for somebody who may see its case."""
     office, on = case.organisation, civil_day(viewer.at)
-    node = case.definition.net.by_id[row["node"]]
     behind = people.holders(connection, office, [row["seat"]], on, row["process_id"])
     away = people.absent(connection, {holder.person for holder in behind}, on)
     names = people.names(connection, {holder.principal for holder in behind})

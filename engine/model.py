@@ -821,3 +821,40 @@ sandbox_run = Table(
     Column("length", Integer, nullable=False),
     Column("changed_at", Instant, nullable=False),
 )
+
+# Running cases to be moved to another version of their procedure: proposed by one person, approved by another.
+case_move = Table(
+    "case_move",
+    metadata,
+    _id(),
+    Column("organisation", Words(32), nullable=False),
+    Column("process_id", Words(120), nullable=False),
+    Column("from_definition", Id, ForeignKey("definition.id"), nullable=False),
+    Column("to_definition", Id, ForeignKey("definition.id"), nullable=False),
+    Column("places", Text, nullable=False),  # JSON {element: [element there, anew]}: what was said beyond what is found by itself
+    Column("note", Text, nullable=False),
+    Column("state", Words(16), nullable=False, server_default="proposed"),
+    Column("proposed_by", Words(64), nullable=False),
+    Column("proposed_at", Instant, nullable=False),
+    Column("decided_by", Words(64)),
+    Column("decided_at", Instant),
+    Column("comment", Text, nullable=False, server_default=sa.text("''")),
+    CheckConstraint("state IN ('proposed', 'approved', 'refused', 'withdrawn')", name="state"),
+    Index("ix_case_move_organisation", "organisation", "process_id"),
+)
+
+# What became of each of them. Each is moved in a transaction of its own.
+case_move_item = Table(
+    "case_move_item",
+    metadata,
+    Column("move_id", Id, ForeignKey("case_move.id"), primary_key=True),
+    Column("case_id", Id, ForeignKey("case_file.id"), primary_key=True),
+    Column("digest", Words(64), nullable=False),  # of what moving it means, as it was looked at
+    Column("state", Words(16), nullable=False, server_default="planned"),
+    Column("why", Text, nullable=False, server_default=sa.text("''")),  # it could not be moved
+    Column("at", Instant),  # moved, or undone
+    Column("seq", Integer),  # the case's last line of record when it was moved: as long as it is the last, nothing has happened since
+    Column("undo", Text),  # JSON: the rows as they were; NULL when it cannot be undone
+    CheckConstraint("state IN ('planned', 'moved', 'failed', 'undone')", name="state"),
+    Index("ix_case_move_item_case", "case_id"),
+)

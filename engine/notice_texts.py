@@ -13,7 +13,7 @@ from engine.office_files import Findings, read_toml
 #: sensitive (procedures §9 trap 18), so no template can name a fact.
 TEMPLATES: Mapping[str, tuple[str, str]] = {
     "task_opened": ("処理が届きました", "あなたの役に、次の処理が届きました。"),
-    "task_moved": ("処理が移ってきました", "情報を管理する部署が変わり、次の処理があなたの役に移りました。"),
+    "task_moved": ("処理が移ってきました", "情報を管理する部署か、手続の版が変わり、次の処理があなたの役に移りました。"),
     "task_sent_back": ("差し戻されました", "次の処理が差し戻されました。理由は画面で確かめてください。"),
     "remind": ("処理が済んでいません（督促）", "次の処理がまだ済んでいません。"),
     "escalate": (

@@ -7,7 +7,7 @@ guessing, nothing is moved and the reasons are told.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from engine.counterparts import Mapped, may_begin, rests_as
@@ -190,27 +190,12 @@ class _Remap:
             if there.kind not in (Kind.PARALLEL, Kind.INCLUSIVE) or len(there.incoming) < 2:
                 self.hinder(join, NO_JOIN)
                 continue
-            way = next(self.flows(index, there), None)
+            way = flow_there(self.before, self.after, self.mapping, index)
             if way is None or way in found:
                 self.hinder(join, NO_FLOW.format(name=self.before.nodes[flow.source].name or flow.name or flow.id))
             else:
                 found[way] = count
         return tuple(found.items())
-
-    def flows(self, index: int, join: Node) -> Iterator[int]:
-        """Which flow into the join an earlier one is: the one said, that of its id, that from the same element if it is the only one."""
-        flow = self.before.flows[index]
-        if flow.id in self.mapping:
-            yield from (other for other in join.incoming if self.after.flows[other].id == self.mapping[flow.id].node)
-        prefix = self.before.nodes[flow.target].prefix
-        bare = flow.id.removeprefix(f"{prefix}/") if prefix else flow.id
-        named = f"{join.prefix}/{bare}" if join.prefix else bare
-        yield from (other for other in join.incoming if self.after.flows[other].id == named)
-        place = self.mapping.get(self.before.nodes[flow.source].id)
-        source = self.after.by_id.get(place.node) if place is not None else None
-        same = [other for other in join.incoming if source is not None and self.after.flows[other].source == source.index]
-        if len(same) == 1:
-            yield from same
 
     # ---------------------------------------------------------------- tokens
 
@@ -266,6 +251,24 @@ class _Remap:
         return tuple(found)
 
 
+def flow_there(before: Net, after: Net, mapping: Mapped, index: int) -> int | None:
+    """Which flow into its join an earlier one is: the one said, that of its id, that from the same element if it is the only one."""
+    flow = before.flows[index]
+    old, new = before.nodes[flow.target], mapping.get(before.nodes[flow.target].id)
+    join = after.by_id.get(new.node) if new is not None else None
+    if join is None:
+        return None
+    bare = flow.id.removeprefix(f"{old.prefix}/") if old.prefix else flow.id
+    said = mapping[flow.id].node if flow.id in mapping else f"{join.prefix}/{bare}" if join.prefix else bare
+    for other in join.incoming:
+        if after.flows[other].id == said:
+            return other
+    place = mapping.get(before.nodes[flow.source].id)
+    source = after.by_id.get(place.node) if place is not None else None
+    same = [other for other in join.incoming if source is not None and after.flows[other].source == source.index]
+    return same[0] if len(same) == 1 else None
+
+
 def _state(there: Node, here: Node | None, states: Mapping[int, int]) -> int | None:
     """How an armed event continues; None when it has happened as often as it may."""
     event, was = there.event, here.event if here is not None else None
@@ -293,4 +296,4 @@ def _interrupts(net: Net, scope: int) -> bool:
     return event is not None and event.interrupting
 
 
-__all__ = ["Obstacle", "remap"]
+__all__ = ["Obstacle", "flow_there", "remap"]

@@ -60,6 +60,7 @@ from engine.matrix_views import Amendment, Matrix
 from engine.measures import Measures, Readiness, readiness
 from engine.measures import measures as measured
 from engine.model import case_file, draft, person, snooze, storable, task, task_read
+from engine.moving_desk import MovingDesk
 from engine.notice_desk import NoticeDesk
 from engine.notice_views import DeliveryShown, ToldShown
 from engine.offices import Offices
@@ -138,6 +139,7 @@ class Engine:
         self.drafts = DraftDesk(self)
         self.proofs = ProofDesk(self)
         self.versions = VersionDesk(self)
+        self.moving = MovingDesk(self)
         self.sandbox = SandboxDesk(self)
         self.matrix = MatrixDesk(self)
         self.prove: Prove = prove or Prover(settings.proofs)

@@ -320,13 +320,13 @@ class Writer:
 
     def _urgency_jobs(self, case_id: int, task_id: int, row: Row, move: Move) -> list[dict[str, Any]]:
         rules = move.organisation.rules
-        rungs = rules.urgency(row["urgency"], civil_day(self._now)).rungs
+        rungs = rules.urgency(row["urgency"], civil_day(row["opened_at"])).rungs
         return [
             {
                 "case_id": case_id,
                 "kind": "rung",
                 "key": f"task:{task_id}:rung:{number}",
-                "run_at": rung.at(self._now, rules.calendar),
+                "run_at": rung.at(row["opened_at"], rules.calendar),
                 "payload": json.dumps({"task": task_id, "rung": number}),
             }
             for number, rung in enumerate(rungs)

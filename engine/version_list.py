@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from engine.service import Engine
 
 MOST_EVENTS = 300
-_TAGS = ("definition.", "draft.")
+_TAGS = ("definition.", "draft.", "move.")
 DRAWN_ALONE = "この下書きを作成・保存した人と、確認を依頼した人は、承認や差戻しができません。ほかの人に頼んでください。"
 
 

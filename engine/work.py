@@ -29,6 +29,7 @@ from engine.errors import (
 from engine.link_verbs import LinkVerbs
 from engine.model import attachment, case_file, case_link, submission, task
 from engine.moves import Move, armed, recorded, send_back_targets
+from engine.moving_verbs import MovingVerbs
 from engine.net import Node
 from engine.notices import Told
 from engine.organisation import PERSON
@@ -41,7 +42,7 @@ from engine.views import SeatHeld
 LATE_REASON = "_late_reason"
 
 
-class Work(LedgerVerbs, LinkVerbs):
+class Work(LedgerVerbs, MovingVerbs, LinkVerbs):
     """One actor acting at one instant. Opened by `Engine.work`, which commits or rolls back and records refusals."""
 
     # ---------------------------------------------------------------- starting
