@@ -9,6 +9,8 @@ from engine.compare import compare as compare_files
 from engine.compare_cases import Touched
 from engine.compare_desk import ComparePage, DiagramPair, Side
 from engine.compare_scenarios import ScenarioCompared
+from engine.counterparts import Place, read_place
+from engine.counterparts import written as written_place
 from engine.deadlines import guide_day, statutory_due
 from engine.directory import Directory, DirectoryPerson, SyncPlan
 from engine.directory_csv import CsvDirectory
@@ -57,6 +59,8 @@ from engine.errors import (
     LinkRefused,
     Locked,
     MergeRefused,
+    MoveImpossible,
+    MoveOutdated,
     NoSeat,
     NotAbove,
     NotAccepted,
@@ -76,6 +80,9 @@ from engine.errors import (
     OrganisationNotFound,
     PersonExists,
     PersonNotFound,
+    PlanClosed,
+    PlanNotFound,
+    PlanRefused,
     PlayMoved,
     PlayRefused,
     PlayTooLong,
@@ -106,6 +113,7 @@ from engine.errors import (
     TextTooLong,
     TooManyEntries,
     TriedMeanwhile,
+    UndoRefused,
     UnknownSeat,
     UnknownUnit,
     VersionComing,
@@ -128,6 +136,8 @@ from engine.ledger_views import (
     TreePage,
 )
 from engine.matrix_views import Amendment, ClauseLink, ClauseOfMatrix, ElementOfMatrix, Matrix, Procedure
+from engine.moving_views import HOW as MOVE_WORDS
+from engine.moving_views import MovedCase, MoveLine, MovingPage, PlaceAsked, PlanPage, PlanShown
 from engine.notice_views import ChoiceShown, DeliveryShown, ReceivingShown, ToldShown, WayShown, WebhookMade, WebhookShown
 from engine.organisation import Organisation
 from engine.organisation import load as load_organisation
@@ -207,6 +217,7 @@ __all__ = [
     "EXPRESSION_KINDS",
     "HOLDING_KINDS",
     "JST",
+    "MOVE_WORDS",
     "STORAGE_ERRORS",
     "SYSTEM",
     "AbsenceShown",
@@ -309,6 +320,11 @@ __all__ = [
     "Locked",
     "Matrix",
     "MergeRefused",
+    "MoveImpossible",
+    "MoveLine",
+    "MoveOutdated",
+    "MovedCase",
+    "MovingPage",
     "NoSeat",
     "NotAbove",
     "NotAccepted",
@@ -341,6 +357,13 @@ __all__ = [
     "PersonNotFound",
     "PersonPage",
     "PersonRow",
+    "Place",
+    "PlaceAsked",
+    "PlanClosed",
+    "PlanNotFound",
+    "PlanPage",
+    "PlanRefused",
+    "PlanShown",
     "PlayMoved",
     "PlayPage",
     "PlayRefused",
@@ -406,6 +429,7 @@ __all__ = [
     "TreeNode",
     "TreePage",
     "TriedMeanwhile",
+    "UndoRefused",
     "UnitChange",
     "UnitShown",
     "UnknownSeat",
@@ -438,7 +462,9 @@ __all__ = [
     "load_scenario",
     "parse_instant",
     "read_date",
+    "read_place",
     "run_forever",
     "start_of_day",
     "statutory_due",
+    "written_place",
 ]
