@@ -77,7 +77,7 @@ def counterparts(before: Net, after: Net, old: Mapping[str, bytes], new: Mapping
 def rests_as(node: Node) -> str:
     """As what a token rests at a node: only what rests alike can be the same step. "" where nothing ever rests."""
     if node.kind in (Kind.EVENT_GATEWAY, Kind.EVENT_SUB_PROCESS):
-        return node.kind.value
+        return str(node.kind.value)
     if node.body is not None:
         return "scope"
     if node.kind is Kind.CATCH and node.event is not None and node.event.kind == "link":

@@ -89,9 +89,9 @@ class _Remap:
                 scope = self.before.scopes[self.marking.frames[number].scope]
                 self.hinder(self.before.nodes[scope.owner] if scope.owner is not None else None, NOTHING_LEFT)
         before = starved(self.before, self.marking)
-        known = {(frame, self.mapping[join].node) for frame, join in before if join in self.mapping}
-        for (frame, join), missing in starved(self.after, found).items():
-            if (frame, join) not in known:
+        known = {(number, self.mapping[join].node) for number, join in before if join in self.mapping}
+        for (number, join), missing in starved(self.after, found).items():
+            if (number, join) not in known:
                 name, from_ = (node.name or node.element for node in (self.after.by_id[join], self.after.by_id[missing]))
                 self.hinder(None, STARVED.format(join=name, name=from_))
 

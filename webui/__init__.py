@@ -26,6 +26,7 @@ from webui.designer import designer, may_design
 from webui.designer_clauses import clauses
 from webui.designer_clauses import may_read as may_read_clauses
 from webui.designer_desk import designer_desk
+from webui.designer_moving import moving
 from webui.designer_play import play
 from webui.designer_scenarios import scenarios
 from webui.designer_versions import versions
@@ -118,7 +119,7 @@ def create_app(
     auth.register(app)
     for blueprint in (inbox, tasks, referrals, report, cases, diagrams, notices, receiving, webhooks, stopped, register, help, health):
         app.register_blueprint(blueprint)
-    for blueprint in (links, outside, ledgers, designer, designer_desk, versions):
+    for blueprint in (links, outside, ledgers, designer, designer_desk, versions, moving):
         app.register_blueprint(blueprint)
     for blueprint in (admin, people, posts, orders, absences, handovers):
         app.register_blueprint(blueprint)

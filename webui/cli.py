@@ -15,7 +15,7 @@ import click
 
 import engine as core
 from engine import JST, Engine, Settings, TadachiError
-from webui import cli_acting, cli_clauses, cli_ledgers, cli_play, cli_posts, cli_versions, serving
+from webui import cli_acting, cli_clauses, cli_ledgers, cli_moving, cli_play, cli_posts, cli_versions, serving
 from webui import demo as demonstration
 from webui.cli_directory import people
 from webui.cli_doctor import doctor
@@ -613,7 +613,7 @@ def verify() -> None:
 
 main.add_command(people)
 for command in (
-    *cli_acting.COMMANDS, *cli_clauses.COMMANDS, *cli_ledgers.COMMANDS, *cli_play.COMMANDS, *cli_posts.COMMANDS, *cli_versions.COMMANDS
+    *cli_acting.COMMANDS, *cli_clauses.COMMANDS, *cli_ledgers.COMMANDS, *cli_moving.COMMANDS, *cli_play.COMMANDS, *cli_posts.COMMANDS, *cli_versions.COMMANDS
 ):  # fmt: skip
     main.add_command(command)
 main.add_command(doctor)
