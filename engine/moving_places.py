@@ -25,6 +25,16 @@ def standing(net: Net, marking: Marking) -> Iterator[str]:
         yield from (net.flows[flow].id for flow, _ in frame.arrivals)
 
 
+def node_name(net: Net, id: str) -> str:
+    """An element, or a flow by what it leads from and to, as people read it."""
+    if id in net.by_id:
+        return _named(net.by_id[id])[1]
+    flow = next((one for one in net.flows if one.id == id), None)
+    if flow is None:
+        return id
+    return f"{_named(net.nodes[flow.source])[1]}→{_named(net.nodes[flow.target])[1]}"
+
+
 def asked(
     before: Net, after: Net, mapping: Mapped, said: Mapping[str, Place], cases: Iterable[tuple[Marking, tuple[Obstacle, ...]]]
 ) -> tuple[PlaceAsked, ...]:
@@ -49,16 +59,13 @@ def asked(
     for id in needed:
         if id in before.by_id:
             node = before.by_id[id]
-            name, kind, same, anew = node.name or node.element, STEP, choose.same(node), choose.anew(node.scope)
+            kind, same, anew = STEP, choose.same(node), choose.anew(node.scope)
         elif id in flows_by_id:
-            flow = before.flows[flows_by_id[id]]
-            join = before.nodes[flow.target]
-            source = before.nodes[flow.source]
-            name, kind = f"「{source.name or source.element}」→「{join.name or join.element}」", FLOW
-            same, anew = choose.ways(join), choose.anew(join.scope)
+            join = before.nodes[before.flows[flows_by_id[id]].target]
+            kind, same, anew = FLOW, choose.ways(join), choose.anew(join.scope)
         else:
             continue
-        found.append(PlaceAsked(id, name, kind, counts[id], said.get(id), same, anew))
+        found.append(PlaceAsked(id, node_name(before, id), kind, counts[id], said.get(id), same, anew))
     return tuple(found)
 
 
@@ -88,9 +95,7 @@ class _Choices:
         there = self.after.by_id.get(place.node) if place is not None else None
         if there is None or len(there.incoming) < 2:
             return ()
-        flows = [self.after.flows[index] for index in there.incoming]
-        sources = [self.after.nodes[flow.source] for flow in flows]
-        return tuple((flow.id, f"「{source.name or source.element}」から") for flow, source in zip(flows, sources, strict=True))
+        return tuple((id, node_name(self.after, id)) for id in (self.after.flows[index].id for index in there.incoming))
 
     def scope(self, index: int) -> int | None:
         """The counterpart of a scope."""
@@ -106,4 +111,4 @@ def _named(node: Node) -> tuple[str, str]:
     return node.id, " ".join(node.name.split()) or node.element
 
 
-__all__ = ["asked", "standing"]
+__all__ = ["asked", "node_name"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -15,7 +15,7 @@ from engine.errors import PlanNotFound, PlanRefused
 from engine.marking import Marking
 from engine.model import Row, case_file, case_move, case_move_item, definition
 from engine.moving import Effect, effect
-from engine.moving_places import asked
+from engine.moving_places import asked, node_name
 from engine.moving_views import MovedCase, MovingPage, PlanPage, PlanShown, lines
 from engine.remap import Obstacle
 from engine.store import OpenCase
@@ -155,14 +155,18 @@ def plan(engine: Engine, connection: sa.Connection, viewer: Viewer, plan_id: int
     designs = engine.drafts.may_design(viewer)
     why_not = "" if designs and not mine else MINE if mine else "設計の役の人だけが承認できます。"
     return PlanPage(
-        shown, tuple(_names(cases.source, places)), tuple(_item(cases, row, item, designs) for item in items), why_not, mine
+        shown, tuple(_said(cases.source, cases.target, places)), tuple(_item(cases, row, item, designs) for item in items), why_not, mine
     )  # fmt: skip
 
 
-def _names(source: Definition, places: Mapping[str, Place]) -> Iterable[tuple[str, Place]]:
+def _said(source: Definition, target: Definition, places: Mapping[str, Place]) -> Iterator[tuple[str, str]]:
+    """What was said when the plan was made, in words."""
     for id, place in places.items():
-        node = source.net.by_id.get(id)
-        yield (node.name or node.element if node is not None else id), place
+        name, there = node_name(source.net, id), node_name(target.net, place.node)
+        if not place.node:
+            yield name, "なくす"
+        else:
+            yield name, f"閉じて、「{there}」から始める" if place.anew else f"「{there}」として続ける"
 
 
 def _item(cases: _Cases, plan: Row, item: Row, designs: bool) -> MovedCase:

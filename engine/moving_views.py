@@ -121,12 +121,12 @@ class PlanPage:
     """A plan with its cases.
 
     Attributes:
-        places: (element, where it goes on) of what was said.
+        places: (element, where it goes on) of what was said, in words.
         why_not: why the viewer may not decide; "" when he may. is_mine: he has proposed it.
     """
 
     plan: PlanShown
-    places: tuple[tuple[str, Place], ...]
+    places: tuple[tuple[str, str], ...]
     cases: tuple[MovedCase, ...]
     why_not: str
     is_mine: bool

@@ -22,7 +22,8 @@ ONE, TWO, OTHER, STRANGER = "designer.one", "designer.two", "official", "designe
 
 
 @cache
-def _hashed() -> str:
+def hashed_password() -> str:
+    """Of `PASSWORD`."""
     return hash_password(PASSWORD)
 
 
@@ -53,10 +54,10 @@ def furnish(world: World) -> Studio:
     seat = next(seat for seat in office.seats(SINCE) if seat.startswith(f"{role}@"))
     plain = next(seat for seat in office.seats(SINCE) if seat.startswith("staff@"))
     for person, name, held in ((ONE, "設計の担当", seat), (TWO, "設計の補佐", seat), (OTHER, "一般の職員", plain)):
-        world.engine.register(person, office.id, name, email=None, password_hash=_hashed())
+        world.engine.register(person, office.id, name, email=None, password_hash=hashed_password())
         world.engine.appoint(person, held, since=SINCE)
     if "elsewhere" in world.engine.organisations:
-        world.engine.register(STRANGER, "elsewhere", "よその設計の担当", email=None, password_hash=_hashed())
+        world.engine.register(STRANGER, "elsewhere", "よその設計の担当", email=None, password_hash=hashed_password())
         world.engine.appoint(STRANGER, "general_protection_manager@elsewhere", since=SINCE)
     return Studio(world)
 

@@ -18,7 +18,9 @@ def _places(_context: click.Context, _parameter: click.Parameter, values: tuple[
         try:
             found[id] = read_place(place)
         except ValueError:
-            raise click.BadParameter(f"「{text}」は読めません。要素=same:新しい要素、要素=anew:新しい要素、要素=gone のどれかです。") from None
+            raise click.BadParameter(
+                f"「{text}」は読めません。要素=same:新しい要素、要素=anew:新しい要素、要素=gone のどれかです。"
+            ) from None
     return found
 
 
@@ -34,7 +36,9 @@ def _places(_context: click.Context, _parameter: click.Parameter, values: tuple[
 @click.option("--dry-run", is_flag=True, help="何が起きるかを示すだけで、何も残しません。")
 @by
 @as_json
-def move_cases(process: str, target: int, source: int | None, places: dict[str, Place], note: str, dry_run: bool, person: str, as_json: bool) -> None:
+def move_cases(
+    process: str, target: int, source: int | None, places: dict[str, Place], note: str, dry_run: bool, person: str, as_json: bool
+) -> None:
     """手続 PROCESS の進行中の案件を、別の版へ移すことを提案します。移すには、ほかの人の承認（approve-move）が要ります。"""
     engine = open_engine()
     viewer = engine.viewer(person)

@@ -171,7 +171,9 @@ def carry_on(plan_id: int) -> Any:
 
 
 def _done(plan_id: int, moved: int, failed: int) -> Any:
-    flash(f"{moved}件を移しました。" + (f"移せなかったもの{failed}件は、元のままです。" if failed else ""), "warning" if failed else "success")
+    flash(
+        f"{moved}件を移しました。" + (f"移せなかったもの{failed}件は、元のままです。" if failed else ""), "warning" if failed else "success"
+    )
     return redirect(url_for("moving.plan", plan_id=plan_id), 303)
 
 

@@ -136,13 +136,14 @@ def test_where_a_step_is_gone_somebody_says_what_takes_its_place(world: World, o
     text = words(one.get(path).text)
     assert "1件のうち、移せるもの1件" in text and "増える処理審査" in text and "なくなる処理補正" in text
     plan = propose(post, one, path).location
-    assert "閉じて、reviewから始める" in words(two.get(plan).text)
+    assert "補正：閉じて、「審査」から始める" in words(two.get(plan).text)
     post(two, f"{plan}/approve")
     assert world.waits(case) == ["review"]
 
 
 @pytest.mark.parametrize(
-    ("data", "told"), [({"case": []}, "移す案件を選んでください"), ({"case": ["1:x"]}, "案件が進み"), ({"case": ["999:x"]}, "進行していません")]
+    ("data", "told"),
+    [({"case": []}, "移す案件を選んでください"), ({"case": ["1:x"]}, "案件が進み"), ({"case": ["999:x"]}, "進行していません")],
 )
 def test_what_cannot_be_proposed_is_told_and_what_was_typed_stays(
     world: World, one: FlaskClient, post: Post, running: list[int], data: dict[str, Any], told: str
