@@ -37,12 +37,14 @@ from tests.support import (
     GENERAL,
     MANAGER,
     MONDAY,
+    ROOT,
     STAFF,
     SetClock,
     World,
     _template,
     in_threads,
     make_engine,
+    make_world,
     offices,
     postgresql_copy,
 )
@@ -435,6 +437,53 @@ def test_people_kept_from_a_step_follow_what_the_new_version_says(place: World) 
     assert [row["person"] for row in place.rows("bar", case_id=case) if row["lifted_at"] is None] == []
     with place.engine.work(by="both.roles", seat=DIVISION) as work:
         work.complete(place.task(case, "approve")["id"], {"verdict": "granted"})
+
+
+def test_people_whom_a_field_of_the_new_version_names_take_no_part_from_then_on(place: World) -> None:
+    old, case = version(place, "lend"), place.start("lend", medium="USB", borrower="staff.b")
+    before = state_of(place, case)
+    label = 'id="borrower" label="借りた人" type="people">'
+    named = '<camunda:properties><camunda:property id="named" value="true"/></camunda:properties>'
+    new = version(place, "lend", replaced((label, label + named)))
+    plan = moved(place, old, new).plan.id
+    assert [row["person"] for row in place.rows("bar", case_id=case) if row["lifted_at"] is None] == ["staff.b"]
+    assert place.engine.viewer("staff.b").barred_cases == {case}
+    place.engine.moving.undo(seen(place, ONE), plan, case)
+    assert state_of(place, case) == before
+
+
+def test_dates_that_the_new_tables_reckon_otherwise_are_shown_before_and_come_back(tmp_path: Path) -> None:
+    folder = tmp_path / "bpmn"
+    shutil.copytree(ROOT / "bpmn", folder)
+    place = make_world(tmp_path, isa=True, bpmn=folder)
+    for person in (ONE, TWO):
+        place.appoint(person, f"{place.engine.organisation('isa').rules.deployers[0]}@isa")
+    known = MONDAY - timedelta(hours=1)
+    with place.engine.work(by="staff.osaka_inspection") as work:
+        case = work.start("isa_incident", {
+            "item_summary": "別人に話した", "known_at": known.isoformat(), "occurred_at": known.isoformat(), "owning_unit": "osaka_inspection",
+            "event": "leak", "holds": ["pi"], "count": "1", "sensitive": "yes", "malicious": "no", "encrypted": "no",
+        })  # fmt: skip
+    place.complete(case, "contain_at_once", containment_done=["silence"], containment_note="依頼した", recovered_unseen="no")
+    before, clocks = state_of(place, case), {row["clock"]: row["due_on"] for row in place.rows("statutory_clock", case_id=case)}
+    old = place.case(case)["definition"]
+    file = folder / "isa" / "duties.dmn"
+    text = file.read_text("utf-8")
+    assert text.count("<text>30</text>") == 1
+    file.write_text(text.replace("<text>30</text>", "<text>20</text>"), "utf-8")
+    place.engine.deploy("isa", ONE)
+    new = place.rows("definition", process_id="isa_incident")[-1]["id"]
+    (one,) = preview(place, old, new).cases
+    told = {(line.what, line.name): line.changes for line in one.lines if line.what in ("法令上の期限", "判定")}
+    assert told.keys() == {("法令上の期限", "確報"), ("判定", "kakuho_days")} and told["法令上の期限", "確報"][0][0] == "期限"
+    plan = moved(place, old, new).plan.id
+    after = {row["clock"]: row["due_on"] for row in place.rows("statutory_clock", case_id=case)}
+    assert after["final_report"] < clocks["final_report"] and after["preliminary_report"] == clocks["preliminary_report"]
+    assert place.history(case, "clock.changed")[-1]["data"]["because"] == ["kakuho_days"]
+    place.engine.moving.undo(seen(place, ONE), plan, case)
+    assert state_of(place, case) == before
+    assert place.engine.verify_history() == ()
+    place.engine.close()
 
 
 # ---------------------------------------------------------------- two persons
