@@ -178,13 +178,15 @@ def events(engine: Engine, viewer: Viewer, process_id: str | None = None) -> tup
             )
         }
         names = people.names(connection, {row["person"] for row in rows})
+        ours = sa.select(definition.c.process_id, definition.c.name).where(definition.c.organisation == viewer.organisation)
+        called = {row.process_id: row.name for row in connection.execute(ours.order_by(definition.c.version))}
     found = []
     for row in rows:
         data = json.loads(row["data"])
         process = str(data.get("process") or drafts.get(data.get("draft"), ""))
         if process_id in (None, process):
             name = names.get(row["person"]) or ("システム" if row["person"] == people.SYSTEM else row["person"])
-            found.append(VersionEvent(row["at"], name, event_text(row["tag"], data), process))
+            found.append(VersionEvent(row["at"], name, event_text(row["tag"], {**data, "process": called.get(process, process)}), process))
     return tuple(found[:MOST_EVENTS])
 
 

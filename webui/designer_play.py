@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from typing import Any
 
-from flask import Blueprint, Response, abort, flash, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, flash, jsonify, redirect, render_template, request, send_file, url_for
 
 from engine import Conflict, DefinitionRefused, DiagramFault, FormInvalid, Invalid, NotAllowed, PlayMoved, TadachiError, parse_instant
 from webui.diagrams import elements
@@ -197,9 +198,7 @@ def scenario(kind: str, number: int) -> Response:
     with engine().sandbox.open(viewer(), kind, number) as room:
         text = room.scenario(title)
     name = safe_name(f"{title}.yaml")
-    answer = Response(text, mimetype="application/yaml")
-    answer.headers.set("Content-Disposition", "attachment", filename=name)
-    return answer
+    return send_file(io.BytesIO(text.encode()), mimetype="application/yaml", as_attachment=True, download_name=name)
 
 
 @play.post("/designer/drafts/<id:number>/play/save")

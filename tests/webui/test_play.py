@@ -187,6 +187,7 @@ def test_the_run_is_taken_as_a_scenario_file(screen: Screen) -> None:
     screen.plays("start", **APPLICATION, _as=STAFF)
     answer = screen.client.get(f"{screen.at}/scenario.yaml", query_string={"title": "審査まで"})
     assert "attachment" in answer.headers["Content-Disposition"]
+    assert answer.headers["Content-Disposition"].isascii(), "the name is Japanese; a header is not"
     assert yaml.safe_load(answer.text)["steps"] == [{"expect": {"waits_at": ["review"]}}]
 
 
