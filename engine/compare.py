@@ -105,6 +105,8 @@ def compare(before: Mapping[str, bytes], after: Mapping[str, bytes], say: Say | 
 def _roots(files: Mapping[str, bytes], broken: list[str]) -> dict[str, Any]:
     found = {}
     for name, data in sorted(files.items()):
+        if name.endswith(".yaml"):
+            continue
         try:
             found[name] = read_xml(data, name)
         except DefinitionRefused:

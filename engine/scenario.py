@@ -97,9 +97,9 @@ class Player:
         except ScenarioFailed:
             raise
         except TadachiError as error:
-            raise ScenarioFailed(title=title, number=number, step=f"{verb} {_words(step[verb])}", why=error.text) from error
+            raise ScenarioFailed(title=title, number=number, step=_told(verb, step), why=error.text) from error
         except Unexpected as error:
-            raise ScenarioFailed(title=title, number=number, step=f"{verb} {_words(step[verb])}", why=str(error)) from None
+            raise ScenarioFailed(title=title, number=number, step=_told(verb, step), why=str(error)) from None
 
     def _step(self, case_id: int, verb: str, step: Mapping[str, Any]) -> None:
         if "at" in step:
@@ -333,7 +333,7 @@ class Player:
             else:
                 raise Unexpected(f"「{key}」は確かめられません。")
             if found != value:
-                raise Unexpected(f"{key} は {_words(value)} のはずが {_words(found)} です。")
+                raise Unexpected(f"{_EXPECTED[key]}は{_listed(value, found)}のはずが、{_listed(found, value)}です。")
 
 
 class Unexpected(Exception):
@@ -343,6 +343,24 @@ class Unexpected(Exception):
 def _is_named(node: str, element: str) -> bool:
     """Whether a node is the one a scenario names: by its id with the path of its calls, or by its element alone."""
     return element in (node, node.rsplit("/", 1)[-1])
+
+
+#: What may be expected, as people call it.
+_EXPECTED = {"waits_at": "待っている処理", "outcome": "案件の結果", "facts": "事実", "clocks": "法定の期限"}
+
+
+def _told(verb: str, step: Mapping[str, Any]) -> str:
+    """Which step it is; what is expected is told with what there is instead."""
+    return verb if verb == "expect" else f"{verb} {_words(step[verb])}"
+
+
+def _listed(value: Any, other: Any) -> str:
+    """A value that is not as the other one is; of several facts, those that differ."""
+    if isinstance(value, dict) and isinstance(other, dict):
+        return "、".join(f"{name}＝{_words(one)}" for name, one in value.items() if one != other.get(name))
+    if isinstance(value, list):
+        return "、".join(str(one) for one in value) or "なし"
+    return "なし" if value is None else _words(value)
 
 
 def _words(value: Any) -> str:

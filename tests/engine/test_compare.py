@@ -217,6 +217,7 @@ def test_scenarios_beside_the_diagrams_are_told_line_by_line() -> None:
         (one, "申請", "changed"), (other, "申請", "added"), ("office/scenarios/gone.yaml", "gone.yaml", "removed"),
     ]  # fmt: skip
     assert (found.changes[0].before, found.changes[0].after) == ("- complete: review", "- passes: P1D")
+    assert found.broken == ()
     assert {change.what for change in found.changes} == {"scenario"} and found.marks("office_approval", before=False) == {}
 
 

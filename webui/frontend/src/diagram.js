@@ -14,6 +14,7 @@ import words from './diagram-words.js';
 
 const FONT = '"Noto Sans JP", "Noto Sans CJK JP", "Hiragino Sans", "BIZ UDPGothic", "Yu Gothic UI", Meiryo, sans-serif';
 const LEGIBLE = 0.6;
+const EDGE = 24; // of a drawing, in its own units
 const STATES = ['done', 'current', 'overdue'];
 const CHANGES = ['added', 'removed', 'changed'];
 const COVERAGE = ['reached', 'missed'];
@@ -207,7 +208,11 @@ class Diagram {
     const width = this.stage.clientWidth / scale;
     const height = this.stage.clientHeight / scale;
     if (![x, y, width, height].every(Number.isFinite) || width <= 0 || height <= 0) return; // no size, or an empty diagram
-    this.canvas.viewbox({ x: x - width / 2, y: y - height / 2, width, height });
+    const { inner } = this.canvas.viewbox();
+    // What is drawn fills the stage where it can: nothing is gained by looking past its edge.
+    const within = (middle, size, start, length) =>
+      length + 2 * EDGE <= size ? start + (length - size) / 2 : Math.min(Math.max(middle - size / 2, start - EDGE), start + length + EDGE - size);
+    this.canvas.viewbox({ x: within(x, width, inner.x, inner.width), y: within(y, height, inner.y, inner.height), width, height });
   }
 }
 
