@@ -332,6 +332,11 @@ class Player:
                 value = {name: str(day) if day is not None else None for name, day in value.items()}
             else:
                 raise Unexpected(f"「{key}」は確かめられません。")
+            if found != value and key == "waits_at":
+                with self.engine.reading() as connection:
+                    net = self.engine.definitions.get(connection, row["definition"]).net
+                names = {node.element: f"「{' '.join(node.name.split())}」" for node in net.nodes if node.name}
+                found, value = ([names.get(one, one) for one in ones] for ones in (found, value))
             if found != value:
                 raise Unexpected(f"{_EXPECTED[key]}は{_listed(value, found)}のはずが、{_listed(found, value)}です。")
 
