@@ -8,8 +8,10 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import lru_cache
+from typing import Any, cast
 
 import sqlalchemy as sa
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import StaticPool
 
 from engine import model
@@ -19,6 +21,9 @@ from engine.witness import Seen
 _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 #: Runs that are being played now, by anybody, of which the last state is kept; most take less than a megabyte, and one that takes more than so many bytes is not kept.
 MOST_KEPT, MOST_BYTES = 24, 8 * 1024 * 1024
+
+
+_COMPILED: dict[Any, Any] = {}
 
 
 def fresh(office: Organisation, procedures: tuple[tuple[str, str], ...], on: date) -> sa.Engine:
@@ -65,7 +70,13 @@ def _filled(office: str, seats: tuple[tuple[str, str], ...], names: tuple[tuple[
 
 def _engine(connection: sqlite3.Connection) -> sa.Engine:
     """SQLAlchemy over one connection that says BEGIN itself, so that a refused act and a failed service undo exactly what is theirs."""
-    database = sa.create_engine("sqlite://", poolclass=StaticPool, creator=lambda: connection)
+    lender = _lender()
+    database = sa.Engine(
+        StaticPool(lambda: cast(DBAPIConnection, connection), dialect=lender.dialect),
+        lender.dialect,
+        lender.url,
+        execution_options={"compiled_cache": _COMPILED},
+    )
 
     @sa.event.listens_for(database, "begin")
     def _begin(given: sa.Connection) -> None:
@@ -73,6 +84,14 @@ def _engine(connection: sqlite3.Connection) -> sa.Engine:
             given.exec_driver_sql("BEGIN")
 
     return database
+
+
+@lru_cache(maxsize=1)
+def _lender() -> sa.Engine:
+    """What all sandboxes have in common: the dialect, once it knows the driver. Statements are compiled for it once (`_COMPILED`), not by each."""
+    made = sa.create_engine("sqlite://", poolclass=StaticPool)
+    with made.connect():
+        return made
 
 
 def person_in(seat: str) -> str:
