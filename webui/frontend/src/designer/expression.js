@@ -86,7 +86,7 @@ export function expression(editor, key, label, value, act, { kind = 'condition',
     if (values.length) {
       const quoted = (one) => (fact.type === 'boolean' ? one : `"${one}"`);
       const begin = before.length - compared[3].length - compared[2].length;
-      return values.filter(([one]) => one.startsWith(compared[3])).map(([one, words]) => ({ text: quoted(one), shown: quoted(one), says: words, begin }));
+      return values.filter(([one]) => one.startsWith(compared[3]) && one !== compared[3]).map(([one, words]) => ({ text: quoted(one), shown: quoted(one), says: words, begin }));
     }
     const word = /[A-Za-z_\u3040-\u30ff\u4e00-\u9fff][\w\u3040-\u30ff\u4e00-\u9fff]*$/.exec(before)?.[0];
     if (!word || /["'][^"']*$/.test(before.replace(/"[^"]*"|'[^']*'/g, ''))) return [];

@@ -111,8 +111,31 @@ export function group(name, title, ...children) {
 }
 export const startClosed = (...names) => names.forEach((name) => closed.add(name));
 
-// Puts the focus back where it was after the panel has been drawn anew.
-export function keepingFocus(place, draw) {
+// Whether drawing a panel anew would break into a word that an input method is composing, close a list one is choosing from, or take
+// away the button that is just being pressed.
+let [composing, pressed, typed] = [false, null, 0];
+const CHOOSING = 2000;
+for (const type of ['input', 'keydown']) addEventListener(type, () => (typed = Date.now()), true);
+addEventListener('compositionstart', () => (composing = true), true);
+addEventListener('compositionend', () => (composing = false), true);
+addEventListener('pointerdown', ({ target }) => (pressed = target), true);
+for (const type of ['pointerup', 'pointercancel']) addEventListener(type, () => (pressed = null), true);
+const busy = (place) => {
+  const active = document.activeElement;
+  const chooses = active.getAttribute('role') === 'combobox' && active.getAttribute('aria-expanded') === 'true' && Date.now() - typed < CHOOSING;
+  return place.contains(pressed) || (place.contains(active) && (composing || chooses));
+};
+const AGAIN = 50;
+const postponed = new WeakSet();
+
+// Draws a panel anew, when it can be, and puts the focus back where it was; `after` may put it elsewhere.
+export function keepingFocus(place, draw, after = () => {}) {
+  if (busy(place)) {
+    if (postponed.has(place)) return;
+    postponed.add(place);
+    setTimeout(() => (postponed.delete(place), keepingFocus(place, draw, after)), AGAIN);
+    return;
+  }
   const active = place.contains(document.activeElement) ? document.activeElement : null;
   const key = active?.dataset.control ?? active?.closest('[data-control]')?.dataset.control;
   const [start, end] = active && 'selectionStart' in active ? [active.selectionStart, active.selectionEnd] : [null, null];
@@ -120,7 +143,11 @@ export function keepingFocus(place, draw) {
   const top = place.scrollTop;
   draw();
   place.scrollTop = top;
-  if (!key) return;
+  if (key) focusAgain(place, active, key, typed, start, end);
+  after();
+}
+
+function focusAgain(place, active, key, typed, start, end) {
   const again = place.querySelector(`[data-control="${CSS.escape(key)}"]`);
   if (!again) {
     if (active && !document.contains(active)) place.focus();

@@ -113,9 +113,9 @@ function others(vocabulary, properties, key, set) {
 }
 
 function choices(model, element, field, key, type) {
-  const pairs = (field.values ?? []).map((one) => [one.id ?? '', one.name ?? '']);
+  const now = () => (field.values ?? []).map((one) => [one.id ?? '', one.name ?? '']); // what was typed last may not be drawn yet
   const words = type === 'rows' ? '列' : '選択肢';
-  const put = (list) => model.setChoices(element, field, list);
+  const put = (change) => model.setChoices(element, field, change(now()));
   return h(
     'fieldset',
     { class: 'pane-field' },
@@ -123,20 +123,22 @@ function choices(model, element, field, key, type) {
     h(
       'ol',
       { class: 'pane-choices' },
-      pairs.map(([id, name], place) =>
+      now().map(([id, name], place) =>
         h(
           'li',
           {},
-          text(key(`choice-${place}-name`), `${words}${place + 1}の表示`, name, (value) => put(pairs.map((pair, at) => (at === place ? [id, value] : pair)))),
-          text(key(`choice-${place}-id`), '値', id, (value) => put(pairs.map((pair, at) => (at === place ? [value.trim(), name] : pair))), { code: true }),
-          h('button', { class: 'pane-remove', type: 'button', dataset: { control: key(`choice-${place}-remove`) }, 'aria-label': `${name}を消す`, onclick: () => put(pairs.filter((_, at) => at !== place)) }, '消す'),
+          text(key(`choice-${place}-name`), `${words}${place + 1}の表示`, name, (value) => put((pairs) => pairs.map((pair, at) => (at === place ? [pair[0], value] : pair)))),
+          text(key(`choice-${place}-id`), '値', id, (value) => put((pairs) => pairs.map((pair, at) => (at === place ? [value.trim(), pair[1]] : pair))), { code: true }),
+          h('button', { class: 'pane-remove', type: 'button', dataset: { control: key(`choice-${place}-remove`) }, 'aria-label': `${name}を消す`, onclick: () => put((pairs) => pairs.filter((_, at) => at !== place)) }, '消す'),
         ),
       ),
     ),
     button(`${words}を足す`, () => {
-      let number = pairs.length + 1;
-      while (pairs.some(([id]) => id === `v${number}`)) number++;
-      put([...pairs, [`v${number}`, `${words}${pairs.length + 1}`]]);
+      put((pairs) => {
+        let number = pairs.length + 1;
+        while (pairs.some(([id]) => id === `v${number}`)) number++;
+        return [...pairs, [`v${number}`, `${words}${pairs.length + 1}`]];
+      });
     }, key('choice-add')),
   );
 }

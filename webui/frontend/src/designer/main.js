@@ -52,20 +52,20 @@ async function start() {
   const bar = h('div', { class: 'designer-bar', role: 'toolbar', 'aria-label': '図の道具' });
   const playing = h('div', { class: 'replay', role: 'region', 'aria-label': '動きの再生' });
   place.querySelector('[data-editor]').replaceChildren(bar, h('div', { class: 'designer-main' }, h('div', { class: 'designer-canvas' }, stage, playing), side));
-  for (const type of ['pointermove', 'pointerdown']) stage.addEventListener(type, settle, true);
+  for (const type of ['pointermove', 'pointerdown']) for (const one of [stage, bar]) one.addEventListener(type, settle, true);
   const editor = new Editor(place, stage);
   editor.proofs = place.dataset.proofs;
   window.designer = Object.assign(editor, { pure: { layout, parse, preserve, reminder, say }, missed }); // for tests and for people who look behind the page
   await editor.load();
-  let structure = null;
-  const { add, choose } = tabs(side, (name) => name === 'outline' && structure?.show());
+  const shown = {}; // what draws a tab's panel, once it is there
+  const { add, choose } = tabs(side, (name) => shown[name]?.show());
   const [properties, outline, findings] = [add('properties', '内容'), add('outline', '構成'), add('findings', '指摘')];
   choose('properties');
   const saving = (editor.saving = new Saving(editor, place.querySelector('[data-saved]')));
   tools(editor, saving, bar);
-  const panel = new Panel(editor, properties.panel);
+  const panel = (shown.properties = new Panel(editor, properties.panel));
   const found = new Findings(editor, saving, findings.panel, findings.tab, new Replay(editor, playing));
-  structure = new Outline(editor, panel, found, outline.panel);
+  shown.outline = new Outline(editor, panel, found, outline.panel);
   editor.on('pointed', (one) => one.message || choose('findings'));
   const opened = await editor.open(place.dataset.file);
   if (opened) editor.fit(), editor.show(place.dataset.element);

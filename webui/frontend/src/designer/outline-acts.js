@@ -58,11 +58,12 @@ export class Acts {
     const { width } = this.copied();
     return this.together(() => {
       const modeling = this.get('modeling');
-      const [way, more] = waysOf(element);
+      const ways = waysOf(element);
+      const way = ways.length === 1 && !this.branches(element) ? ways[0] : null;
       const right = element.x + element.width;
-      if (way && !more && way.target.x >= right) makeSpace(this.get('canvas'), this.get('spaceTool'), right + 1, Math.max(0, width + 2 * GAP - (way.target.x - right)));
+      if (way && way.target.x >= right) makeSpace(this.get('canvas'), this.get('spaceTool'), right + 1, Math.max(0, width + 2 * GAP - (way.target.x - right)));
       const made = this.get('copyPaste').paste({ element: element.parent, point: { x: right + GAP + width / 2, y: getMid(element).y } }).find((one) => is(one, NODE) && one.type !== 'label');
-      const next = way && !more ? way.target : null;
+      const next = way?.target;
       if (next) modeling.reconnectEnd(way, made, getMid(made));
       else modeling.connect(element, made, { type: 'bpmn:SequenceFlow' });
       if (next && !is(made, 'bpmn:EndEvent')) modeling.layoutConnection(modeling.connect(made, next, { type: 'bpmn:SequenceFlow' }));
@@ -76,9 +77,15 @@ export class Acts {
     return this.together(() => {
       const ways = waysOf(element);
       const shape = this.shape(type, options);
-      if (ways.length !== 1 || is(element, 'bpmn:EndEvent')) return this.get('autoPlace').append(element, shape);
+      if (ways.length !== 1 || this.branches(element)) return this.get('autoPlace').append(element, shape);
       return this.insert(ways[0], shape);
     });
+  }
+
+  // Whether what is added to an element is one more way: of what branches already, and of a gateway that joins nothing.
+  branches(element) {
+    const joins = (element.incoming ?? []).filter((one) => is(one, 'bpmn:SequenceFlow')).length > 1;
+    return waysOf(element).length > 1 || (is(element, 'bpmn:Gateway') && !joins);
   }
 
   // Put a new shape into a flow; an end takes the flow over, what came after is left to be connected.

@@ -5,7 +5,7 @@ import { is, nameOf, objectOf, oneLine } from './model.js';
 import { kindWords } from './kinds.js';
 import { outline } from './outline-tree.js';
 import { Acts, BOUNDARIES, COPIED, KINDS } from './outline-acts.js';
-import { decides, waysOf } from './panel-flows.js';
+import { waysOf } from './panel-flows.js';
 import { seatWords } from './panel-people.js';
 
 export class Outline {
@@ -29,11 +29,10 @@ export class Outline {
     this.waiting = true;
     queueMicrotask(() => {
       this.waiting = false;
-      keepingFocus(this.place, () => this.draw());
-      if (!this.focusing) return;
-      const again = this.place.querySelector(`[data-control="line-${CSS.escape(this.focusing)}"]`);
-      this.focusing = null;
-      again?.focus();
+      keepingFocus(this.place, () => this.draw(), () => {
+        if (this.focusing) this.place.querySelector(`[data-control="line-${CSS.escape(this.focusing)}"]`)?.focus();
+        this.focusing = null;
+      });
     });
   }
 
@@ -112,7 +111,7 @@ export class Outline {
     return h(
       'div',
       { class: 'outline-actions' },
-      !ends && !objectOf(element).triggeredByEvent && pick(`add-${element.id}`, waysOf(element).length > 1 || (decides(element) && is(element, 'bpmn:Gateway')) ? '分かれを足す' : '次に足す', this.kinds(), (kind) => this.made(acts.addAfter(element, kind), `${this.kinds().find(([id]) => id === kind)[1]}を足しました。`)),
+      !ends && !objectOf(element).triggeredByEvent && pick(`add-${element.id}`, waysOf(element).length && acts.branches(element) ? '分かれを足す' : '次に足す', this.kinds(), (kind) => this.made(acts.addAfter(element, kind), `${this.kinds().find(([id]) => id === kind)[1]}を足しました。`)),
       !ends && target.length > 0 && pick(`connect-${element.id}`, waysOf(element).length ? 'ほかの要素へもつなぐ' : 'ほかの要素へつなぐ', target, (id) => (acts.connect(element, this.editor.element(id)), this.stay(element.id, 'つなぎました。')), { verb: 'つなぐ' }),
       activity && pick(`boundary-${element.id}`, '途中で起きることを足す', BOUNDARIES.map(([id, label]) => [id, label]), (kind) => this.made(acts.addBoundary(element, kind), '途中で起きることを足しました。')),
       acts.lanes().length > 1 && !is(element, 'bpmn:BoundaryEvent') && pick(`lane-${element.id}`, `図の段（いまは${lane ? nameOf(lane) : 'なし'}）`, acts.lanes().filter((one) => one !== lane).map((one) => [one.id, nameOf(one)]), (id) => (acts.toLane(element, this.editor.element(id)), this.stay(element.id, '段を移しました。')), { verb: '移す' }),
@@ -158,10 +157,11 @@ export class Outline {
   }
 
   remove(element) {
-    const items = [...this.place.querySelectorAll('[data-line]')];
-    const place = items.findIndex((one) => one.dataset.line === element.id);
-    const next = (items[place + 1] ?? items[place - 1])?.dataset.line ?? null;
+    const items = [...this.place.querySelectorAll('[data-line]')].map((one) => one.dataset.line);
+    const place = items.indexOf(element.id);
     this.acts.remove([element]);
+    // Flows go with what they lead to.
+    const next = [...items.slice(place + 1), ...items.slice(0, Math.max(place, 0)).reverse()].find((id) => this.editor.element(id)) ?? null;
     announce(`${nameOf(element)}を消しました。元に戻すには、元に戻すボタンか Ctrl+Z。`);
     this.chosen = null;
     this.focusing = next;

@@ -38,13 +38,21 @@ export class Panel {
       for (const [name, handler] of [['designer.together', Together], ['designer.place', Place]]) editor.get('commandStack').registerHandler(name, handler);
     for (const type of ['selected', 'opened', 'vocabulary']) editor.on(type, () => this.show());
     editor.on('redrawn', () => this.show());
+    let offered = '';
+    editor.on('examined', () => {
+      const now = JSON.stringify([editor.processes, editor.decisions]);
+      if (now !== offered) this.show();
+      offered = now;
+    });
   }
 
   show() {
+    if (this.place.hidden) return this.place.replaceChildren(); // drawn when its tab is opened
     if (this.waiting) return;
     this.waiting = true;
     queueMicrotask(() => {
       this.waiting = false;
+      if (this.place.hidden) return;
       keepingFocus(this.place, () => this.place.replaceChildren(this.drawn()));
     });
   }

@@ -37,6 +37,7 @@ export function remindersPane(editor, model, element) {
     if (meant.wrong) return input.focus();
     input.value = '';
     const made = new Acts(editor).addReminder(element, (event) => setTimer(model, event, meant), { ...meant, name: say(meant.kind, meant.text, context()), seat });
+    editor.get('selection').select(element); // and not what was drawn last
     announce(`${nameOf(made)}の${meant.word}を足しました。`);
     return made;
   };

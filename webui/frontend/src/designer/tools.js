@@ -40,7 +40,12 @@ export function tools(editor, saving, bar) {
   button('＋', () => canvas().zoom(canvas().zoom() * 1.2), 'zoom-in', { 'aria-label': '拡大', title: '拡大' });
   button('−', () => canvas().zoom(canvas().zoom() / 1.2), 'zoom-out', { 'aria-label': '縮小', title: '縮小' });
   button('全体', () => editor.fit(), 'fit');
-  button('探す', () => editor.get('searchPad')?.toggle(), 'search');
+  searchesJapanese(editor);
+  button('探す', () => {
+    const pad = editor.get('searchPad');
+    const open = pad?.isOpen();
+    setTimeout(() => open || pad?.open()); // any click closes it, this one as well
+  }, 'search');
   button('縮図', () => editor.get('minimap')?.toggle(), 'minimap');
   const out = h('div', { class: 'menu-list' });
   const take = (label, act) => out.append(h('button', { type: 'button', onclick: () => (act(), menu.removeAttribute('open')) }, label));
@@ -52,6 +57,16 @@ export function tools(editor, saving, bar) {
   take('印刷', () => printed(editor));
   bar.append(menu);
   return button;
+}
+
+// The search listens to keys; what an input method or the clipboard enters comes without any, and Enter ends a word before it chooses a result.
+function searchesJapanese(editor) {
+  const stage = editor.get('canvas').getContainer();
+  const typed = (event) => event.target.matches?.('.djs-search-input input');
+  let composed = 0;
+  stage.addEventListener('compositionend', (event) => typed(event) && (composed = Date.now()), true);
+  stage.addEventListener('keyup', (event) => typed(event) && event.key === 'Enter' && Date.now() - composed < 300 && event.stopPropagation(), true);
+  stage.addEventListener('input', (event) => typed(event) && event.target.dispatchEvent(new KeyboardEvent('keyup', { key: 'Unidentified', bubbles: true })), true);
 }
 
 function save(name, blob) {
