@@ -94,6 +94,15 @@ def import_diagram(studio: Studio, page_at: PageAt, text: str, name: str = "lend
     return ready(page)
 
 
+def until(page: Page, happened: Callable[[], bool]) -> None:
+    """Wait for something that only the engine can tell."""
+    for _ in range(600):
+        if happened():
+            return
+        page.wait_for_timeout(100)  # the page lives on meanwhile
+    raise AssertionError("it does not happen")
+
+
 def saved(page: Page, studio: Studio) -> dict[str, str]:
     """The draft's files, once everything is saved."""
     page.evaluate("designer.saving.save()")

@@ -22,6 +22,7 @@ from tests.browser.designer_page import (
     pad,
     ready,
     shape,
+    until,
 )
 from tests.designing import TWO, Studio, make_studio, served
 from tests.engine.drawing import diagram, end, exclusive, flows, start
@@ -272,7 +273,6 @@ def test_a_deadlock_drawn_on_purpose_is_found_and_its_run_played(studio: Studio,
     page.evaluate("designer.show('join')")
     page.get_by_role("tab", name="内容").click()
     control(page, "change").click()
-    page.locator(".djs-popup-search input").fill("並列")
     page.locator(".djs-popup .entry", has_text="並列").click()
     findings(page)
     found = page.locator(".finding", has_text="進まなくなります")
@@ -280,9 +280,8 @@ def test_a_deadlock_drawn_on_purpose_is_found_and_its_run_played(studio: Studio,
     expect(page.locator(".djs-shape[data-element-id=join].has-error")).to_be_visible()
     found.get_by_role("button", name="この動きを再生").click()
     told = page.locator(".replay-text")
-    expect(told).to_contain_text("1／3")
+    expect(told).to_contain_text("1／2")
     expect(page.locator(".djs-shape.is-resting")).to_have_count(1)
-    page.locator("[data-replay=next]").click()
     page.locator("[data-replay=next]").click()
     expect(told).to_contain_text("いまは「join」で待っています")
     expect(page.locator(".djs-shape[data-element-id=join].is-resting")).to_be_visible()
@@ -303,7 +302,12 @@ def test_a_proof_is_cancelled_and_stops_when_the_drawing_goes_on(studio: Studio,
     page.get_by_role("button", name="すべての進み方を調べる").click()
     page.evaluate("designer.model.set(designer.element('a'), { name: '甲の二' })")
     expect(page.locator(".finding-progress")).not_to_contain_text("調べています")
-    assert studio.engine.proofs.newest(studio.viewer(), studio.engine.drafts.all(studio.viewer())[0].id).state in ("cancelled", "done")  # type: ignore[union-attr]
+
+    def stopped() -> bool:
+        newest = studio.engine.proofs.newest(studio.viewer(), 1)
+        return newest is None or newest.state in ("cancelled", "done")
+
+    until(page, stopped)
 
 
 def test_a_condition_with_a_typo_is_marked_while_typing(studio: Studio, page_at: PageAt) -> None:
@@ -362,8 +366,7 @@ def test_one_draws_and_the_other_looks(studio: Studio, page_at: PageAt) -> None:
     expect(page.locator(".djs-palette")).to_have_count(0)
     shape(page, "a").click()
     expect(control(page, "name")).to_be_disabled()
-    page.get_by_role("tab", name="構成").click()
-    page.locator("[data-line=a]").click()
+    page.get_by_role("tab", name="構成").click()  # open at what was chosen
     expect(control(page, "remove-a")).to_be_disabled()
 
 

@@ -210,7 +210,7 @@ export class Findings {
     this.refusal = null;
     try {
       const proof = await post(`${this.editor.base}/proof.json`);
-      if (turn !== this.turn) return; // drawn on meanwhile: the next proof takes its place
+      if (turn !== this.turn) return void post(`${this.editor.proofs}${proof.id}/cancel.json`).catch(() => {}); // drawn on meanwhile
       this.proof = proof;
       this.began = Date.now();
       this.follow(this.proof.id);

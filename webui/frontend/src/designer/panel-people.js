@@ -97,7 +97,7 @@ export function duePane(editor, model, element) {
       select('records-way', 'この処理が残す記録', records === 'none' ? 'none' : records ? 'some' : '', [['none', '残さない（準備・承認・評価）'], ['some', '一部の条項の記録']], (value) =>
         model.setProperty(element, 'records', value === 'some' ? chosen[0] : value), { empty: 'すべての条項の記録になる' }),
     known.includes('records') && records && records !== 'none' && several('records', '記録になる条項', listed(records), chosen.map((id) => [id, names.get(id) ?? id]), (values) => model.setProperty(element, 'records', values.join(','))),
-    known.includes('urgency') && select('urgency', '緊急度', model.property(element, 'urgency'), pairs(editor.vocabulary?.urgencies), (value) => model.setProperty(element, 'urgency', value), { empty: '定めなし', help: ladder(editor, model.property(element, 'urgency')) }),
+    known.includes('urgency') && select('urgency', '緊急度', model.property(element, 'urgency'), pairs(editor.vocabulary?.urgencies), (value) => model.setProperty(element, 'urgency', value), { empty: '決めない', help: ladder(editor, model.property(element, 'urgency')) }),
     known.includes('deadline') && personal && select('deadline', '法定の期限', model.property(element, 'deadline'), pairs(editor.vocabulary?.clocks), (value) => model.setProperty(element, 'deadline', value), { empty: 'なし' }),
   );
 }

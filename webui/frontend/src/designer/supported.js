@@ -127,7 +127,7 @@ class ContextPad extends ContextPadProvider {
 
 // ---------------------------------------------------------------- change menu
 
-const REFUSED = /script-task|transaction|ad-hoc|complex-gateway|compensation|cancel|collapsed-pool|data-store|data-object|none-boundary|instantiat|multiple/;
+const REFUSED = /script-task|transaction|ad-hoc|complex-gateway|compensation|cancel|collapsed-pool|data-store|data-object|none-boundary|instantiat|multiple|event-subprocess/;
 
 class ChangeMenu {
   constructor(popupMenu) {
@@ -153,6 +153,7 @@ ChangeMenu.$inject = ['popupMenu'];
 // The start of a procedure waits for nothing but an order, a time or a signal: conditions start event sub-processes only.
 function runs(name, element) {
   const object = element.businessObject;
+  if (isEventSubProcess(object) && /subprocess/.test(name)) return false; // its start would be of the wrong kind, as the other way round
   if (!is(object, 'bpmn:StartEvent') && /-start\b/.test(name)) return false; // a start is drawn, nothing becomes one
   if (is(object, 'bpmn:StartEvent') && is(object.$parent, 'bpmn:Process')) return !/conditional-start|error-start|escalation-start/.test(name);
   if (is(object, 'bpmn:StartEvent') && isEventSubProcess(object.$parent)) return !/none-start/.test(name);
