@@ -10,10 +10,14 @@ import supported from './supported.js';
 // The sizes the diagrams are drawn for, as in ../diagram.js: larger letters would break the labels of flows in two.
 const FONT = '"Noto Sans JP", "Noto Sans CJK JP", "Hiragino Sans", "BIZ UDPGothic", "Yu Gothic UI", Meiryo, sans-serif';
 
+// Seats stand not only on user tasks here: whoever may start a case or do an action is told the same way.
+const SEATED = ['bpmn:UserTask', 'bpmn:ManualTask', 'bpmn:ReceiveTask', 'bpmn:CatchEvent'];
+const seated = { ...camunda, types: camunda.types.map((type) => (type.name === 'Assignable' ? { ...type, extends: SEATED } : type)) };
+
 // Who only looks gets a canvas on which nothing can be changed.
 export function createDrawing(container, readOnly) {
   const textRenderer = { defaultStyle: { fontFamily: FONT, fontSize: 12, lineHeight: 1.2 }, externalStyle: { fontFamily: FONT, fontSize: 11 } };
-  const shared = { container, moddleExtensions: { camunda }, textRenderer, minimap: { open: false } };
+  const shared = { container, moddleExtensions: { camunda: seated }, textRenderer, minimap: { open: false } };
   if (readOnly) return new NavigatedViewer({ ...shared, additionalModules: [words, minimap] });
   return new Modeler({ ...shared, additionalModules: [words, minimap, colours, supported] });
 }

@@ -13,6 +13,8 @@ function unread({ message = '' }) {
   if (reference) return `「${reference}」を指していますが、そのような要素はありません。`;
   const [, content] = /unparsable content <([^>]*)>/.exec(message) ?? [];
   if (content) return `「${content}」は、BPMNの要素として読み取れません。`;
+  const [, attribute] = /unknown attribute <([^>]*)>/.exec(message) ?? [];
+  if (attribute) return `「${attribute}」は、この要素では働きません（そのまま残します）。`;
   return /[ぁ-ん]/.test(message) ? message : '読み取れない箇所があります。';
 }
 

@@ -64,10 +64,10 @@ export class Outline {
   line(line, inner) {
     if (line.kind === 'title') return h('li', { class: 'outline-title' }, h('h3', {}, line.text), inner);
     const { element } = line;
-    if (line.kind === 'jump') return h('li', { class: 'outline-jump' }, '→ ', h('button', { class: 'button-link', type: 'button', dataset: { control: `jump-${element.id}-${unique('j')}` }, onclick: () => this.choose(element.id, true) }, `${nameOf(element)}へ`), inner);
+    if (line.kind === 'jump') return h('li', { class: 'outline-jump' }, '→ ', h('button', { class: 'button-link', type: 'button', dataset: { control: `jump-${element.id}-${unique('j')}` }, onclick: () => this.choose(element.id, true) }, `${this.title(element)}へ`), inner);
     const open = this.chosen === element.id;
     const wrong = this.findings.all().filter((one) => one.element === element.id && (!one.file || one.file === this.editor.file));
-    const words = line.kind === 'way' ? this.wayWords(element) : [h('span', { class: 'outline-name' }, nameOf(element)), h('span', { class: 'small muted' }, this.under(element))];
+    const words = line.kind === 'way' ? this.wayWords(element) : [h('span', { class: 'outline-name' }, this.title(element)), h('span', { class: 'small muted' }, this.under(element))];
     const id = unique('o');
     return h(
       'li',
@@ -90,11 +90,21 @@ export class Outline {
       const [seat] = this.editor.model.groups(element);
       parts.push(seat ? seatWords(this.editor, seat) : this.editor.model.attribute(element, 'assignee') ? '報告者など' : '担当が決まっていません');
     }
-    if (is(element, 'bpmn:CallActivity') && objectOf(element).calledElement) parts.push(this.editor.processes.find(({ id }) => id === objectOf(element).calledElement)?.name ?? objectOf(element).calledElement);
+    const called = is(element, 'bpmn:CallActivity') && objectOf(element).calledElement;
+    if (called) parts.push([...this.editor.processes, ...(this.editor.vocabulary?.callable ?? [])].find(({ id }) => id === called)?.name ?? called);
     return parts.join('　');
   }
 
+  // What an element is called here: what joins or parts ways often has no name of its own.
+  title(element) {
+    const name = oneLine(objectOf(element).name);
+    if (name || !is(element, 'bpmn:Gateway')) return name || nameOf(element);
+    if (waysOf(element).length > 1) return is(element, 'bpmn:ParallelGateway') ? '同時に分かれて進む' : '分かれる';
+    return is(element, 'bpmn:ParallelGateway') ? 'すべてそろうまで待つ' : '合流する';
+  }
+
   wayWords(flow) {
+    if (is(flow.source, 'bpmn:ParallelGateway')) return h('span', { class: 'outline-name' }, oneLine(objectOf(flow).name) || `同時に進む枝${waysOf(flow.source).indexOf(flow) + 1}`);
     const standard = objectOf(flow.source).default === objectOf(flow);
     const condition = this.editor.model.condition(flow);
     return [h('span', { class: 'outline-name' }, oneLine(objectOf(flow).name) || (standard ? 'どれでもないとき' : condition ? '（名前なし）' : '（条件なし）')), h('span', { class: 'small muted' }, standard ? 'どれにも当てはまらないとき' : condition ? h('code', {}, condition) : '')];

@@ -15,7 +15,7 @@ const WORDS = {
   'Enter expression': '式を入力', Equals: '等しい', Exactly: 'ちょうど', Exclude: '含まない', Expression: '式', 'Expression language': '式の言語', 'Expression language:': '式の言語：', Greater: 'より大きい',
   'Greater or equals': '以上', 'Hit policy': '当てはめ方', 'Hit policy:': '当てはめ方：', Include: '含む', Input: '入力', 'Input expression': '入力の式', 'Input expression: ': '入力の式：', 'Input label': '入力の名前',
   'Input label: ': '入力の名前：', 'Input type': '入力の種類', 'Input values': '入力の値', Less: 'より小さい', 'Less or equals': '以下', 'Literal expression editor': '式の編集', 'Match none': 'どれでもない', 'Match one': 'どれか',
-  'Move rule': '行を移す', No: 'いいえ', 'No values': '値がありません', Output: '出力', 'Output label': '出力の表示名', 'Output label: ': '出力の表示名：', 'Output name': '出力の項目', 'Output name: ': '出力の項目：', 'Output type': '出力の種類',
+  'Move rule': '行を移す', 'Move Input': '入力列を移す', 'Move Output': '出力列を移す', No: 'いいえ', 'No values': '値がありません', Output: '出力', 'Output label': '出力の表示名', 'Output label: ': '出力の表示名：', 'Output name': '出力の項目', 'Output name: ': '出力の項目：', 'Output type': '出力の種類',
   'Output values': '出力の値', 'Paste input column left': '左に入力列を貼る', 'Paste input column right': '右に入力列を貼る', 'Paste output column left': '左に出力列を貼る', 'Paste output column right': '右に出力列を貼る',
   'Paste rule above': '上に行を貼る', 'Paste rule below': '下に行を貼る', 'Predefined values': '選択肢', Range: '範囲', 'Range end operator': '終わりを含むか', 'Range end value': '終わりの値', 'Range start operator': '始まりを含むか',
   'Range start value': '始まりの値', 'Remove cell description': 'セルの説明を消す', 'Remove input column': '入力列を消す', 'Remove output column': '出力列を消す', 'Remove rule': '行を消す', Resize: '幅を変える', 'Set value': '値を決める',

@@ -82,7 +82,7 @@ class Tables extends EventTarget {
     const viewer = this.drawing.getActiveViewer();
     if (!viewer || this.heard.has(viewer)) return;
     this.heard.add(viewer);
-    viewer.get('eventBus').on(['commandStack.changed', 'elements.changed'], () => this.opening || this.tell('changed'));
+    viewer.get('eventBus').on('commandStack.changed', ({ trigger }) => this.opening || trigger === 'clear' || this.tell('changed'));
   }
 
   async written() {
