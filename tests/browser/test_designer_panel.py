@@ -63,7 +63,13 @@ def test_a_step_is_told_who_under_what_and_how_soon(studio: Studio, page_at: Pag
     control(page, "button").fill("確かめた")
     text = saved(page, studio)["office/lending.bpmn"]
     assert 'camunda:candidateGroups="division_protection_manager@reporting_unit"' in text
-    for name, value in (("clause", "C-1"), ("urgency", "at_once"), ("deadline", "report"), ("button", "確かめた"), ("not_same_person_as", "apply")):
+    for name, value in (
+        ("clause", "C-1"),
+        ("urgency", "at_once"),
+        ("deadline", "report"),
+        ("button", "確かめた"),
+        ("not_same_person_as", "apply"),
+    ):
         assert f'name="{name}" value="{value}"' in text
 
 
@@ -135,8 +141,12 @@ def test_what_runs_by_itself_is_given_its_parameters(studio: Studio, page_at: Pa
     control(page, "called").select_option(value="office_turns")
     expect(control(page, "call-open")).to_be_visible(timeout=30_000)
     files = saved(page, studio)
-    assert 'name="to" value="protection_manager@owning_unit"' in files["office/lending.bpmn"] and "ledger" not in files["office/lending.bpmn"]
-    assert 'calledElement="office_turns"' in files["office/lending.bpmn"] and any("office_turns" in name or "turns" in name for name in files)
+    assert (
+        'name="to" value="protection_manager@owning_unit"' in files["office/lending.bpmn"] and "ledger" not in files["office/lending.bpmn"]
+    )
+    assert 'calledElement="office_turns"' in files["office/lending.bpmn"] and any(
+        "office_turns" in name or "turns" in name for name in files
+    )
     control(page, "call-open").click()
     expect(page.locator(".designer-files")).to_have_value(re.compile("turns"))
     expect(page.locator(".djs-shape[data-element-id=ask]")).to_be_visible()
@@ -255,10 +265,24 @@ OFFERED = """(() => {
 
 def test_nothing_is_offered_that_does_not_run(studio: Studio, page_at: PageAt) -> None:
     """道具箱と「種類を変える」に並ぶものは、どれも動く種類だけ。どれに変えても、動かない種類という指摘は出ない。"""
-    kinds = [step("check", "確認", "protection_manager@owning_unit"), boundary("late", "check", timer("P1D")), exclusive("which", default="which_wait")]
-    kinds += [catch("wait", timer("P1D")), throw("passed"), sub("part", start("in"), end("out"), flows("in > out")), element("callActivity", "call", calledElement="office_turns")]
+    kinds = [
+        step("check", "確認", "protection_manager@owning_unit"),
+        boundary("late", "check", timer("P1D")),
+        exclusive("which", default="which_wait"),
+    ]
+    kinds += [
+        catch("wait", timer("P1D")),
+        throw("passed"),
+        sub("part", start("in"), end("out"), flows("in > out")),
+        element("callActivity", "call", calledElement="office_turns"),
+    ]
     kinds += [event_sub("any", start("order", message("go")), end("did"), flows("order > did")), end("done"), end("over"), end("stopped")]
-    text = diagram(start("apply"), *kinds, flows("apply > check > which > wait > passed > part > call > done", "which > over : true", "late > stopped"), id="office_lending")
+    text = diagram(
+        start("apply"),
+        *kinds,
+        flows("apply > check > which > wait > passed > part > call > done", "which > over : true", "late > stopped"),
+        id="office_lending",
+    )
     page = import_diagram(studio, page_at, text.decode())
     page.locator(".djs-palette").wait_for()
     draft = int(page.url.rstrip("/").rpartition("/")[2])
@@ -279,7 +303,10 @@ def test_a_drawing_opens_in_other_modellers(studio: Studio, page_at: PageAt) -> 
     control(page, "form-add").select_option(label="表（行を増やせる）")
     control(page, "form-add-go").click()
     page.locator("[data-tool=tidy]").click()
-    read = "designer.written().then((text) => designer.get('moddle').fromXML(text)).then(({ warnings, elementsById: all }) => [warnings.length, all.check.$type, all.check_di.bounds.width])"
+    read = (
+        "designer.written().then((text) => designer.get('moddle').fromXML(text))"
+        ".then(({ warnings, elementsById: all }) => [warnings.length, all.check.$type, all.check_di.bounds.width])"
+    )
     assert page.evaluate(read) == [0, "bpmn:UserTask", 100]
     findings(page)
 
