@@ -160,6 +160,7 @@ GENERAL = f"{ORGANISATION}.general-protection-manager"
 DESK_OFFICER = f"{ORGANISATION}.commission-desk"
 DIVISION = "tokyo.division-protection-manager"
 STAFF = "adjudication.staff"
+ADMINISTRATOR = f"{ORGANISATION}.administrator"
 INCIDENT = "外国公館"
 
 
@@ -233,11 +234,21 @@ def paper(camera: Camera) -> None:
 def outbox(camera: Camera) -> None:
     """Notices in the application, and the mails of the demonstration."""
     camera.take("notices", camera.at(GENERAL, "/notices"), height=620)
-    camera.take("outbox", camera.at(f"{ORGANISATION}.administrator", "/outbox"), height=620)
+    camera.take("outbox", camera.at(ADMINISTRATOR, "/outbox"), height=620)
+
+
+def designer(camera: Camera) -> None:
+    """The incident's diagram as a draft, one step chosen."""
+    page = camera.at(ADMINISTRATOR, "/designer")
+    page.locator("tr", has_text="isa_incident").get_by_role("button", name="この版から下書きする").click()
+    page.locator("[data-editor] svg [data-element-id]").first.wait_for()
+    page.locator(".findings, [data-findings]").first.wait_for()
+    page.wait_for_load_state("networkidle")
+    camera.take("designer", page, height=900)
 
 
 #: In this order: a picture may show what an earlier one did.
-PICTURES: tuple[Callable[[Camera], None], ...] = (login, task, inbox, case, paper, outbox, report)
+PICTURES: tuple[Callable[[Camera], None], ...] = (login, task, inbox, case, paper, outbox, report, designer)
 
 
 def main() -> None:
