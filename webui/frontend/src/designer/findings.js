@@ -162,7 +162,8 @@ export class Findings {
     const address = document.getElementById('designer').dataset.rules.replace('RULE', rule);
     const page = new DOMParser().parseFromString(await get(`${address}?bare=yes`, { html: true }), 'text/html');
     const close = h('button', { class: 'button button-text button-small', type: 'button', onclick: () => (this.rule.hidden = true) }, '説明を閉じる');
-    this.rule.replaceChildren(close, document.importNode(page.querySelector('article'), true), h('p', {}, h('a', { href: address, target: '_blank' }, '別の画面で開く')));
+    const title = this.all().find((one) => one.rule === rule)?.title ?? '';
+    this.rule.replaceChildren(close, h('h2', { class: 'pane-title' }, title), document.importNode(page.querySelector('article'), true), h('p', {}, h('a', { href: address, target: '_blank' }, '別の画面で開く')));
     this.rule.tabIndex = -1;
     this.rule.focus();
   }

@@ -80,18 +80,18 @@ export function preserve(original, before, now) {
     const same = opening(before, pair.b) === opening(now, node);
     if (node.empty) return withNamespaces(opening(now, node), opening(original, pair.o));
     const begin = same && !pair.o.empty ? opening(original, pair.o) : withNamespaces(opening(now, node), opening(original, pair.o));
-    let made = begin;
-    let at = node.inside;
     const used = new Set();
-    for (const child of node.children) {
+    const parts = node.children.map((child, place) => {
       const inner = counterparts(child, pair, used);
-      const lead = inner ? leadOf(inner.o, pair.o) : null;
-      made += lead ?? now.slice(at, child.start);
       if (inner) used.add(inner.b);
-      made += write(child, inner);
-      at = child.end;
-    }
-    const tail = now.slice(at, node.outside);
+      const before = place ? node.children[place - 1].end : node.inside;
+      return { inner, text: ((inner && leadOf(inner.o, pair.o)) ?? now.slice(before, child.start)) + write(child, inner) };
+    });
+    // The library writes shapes in an order of its own: those that were there stand as they stood.
+    const placeOf = ({ inner }) => (inner ? pair.o.children.indexOf(inner.o) : Infinity);
+    if (local(node.tag) === 'BPMNPlane') parts.sort((one, other) => (placeOf(one) === placeOf(other) ? 0 : placeOf(one) - placeOf(other)));
+    const made = begin + parts.map(({ text: part }) => part).join('');
+    const tail = now.slice(node.children.at(-1)?.end ?? node.inside, node.outside);
     const closing = begin.match(/^<([^\s/>]+)/)[1];
     return `${made}${tail}</${closing}>`;
   }

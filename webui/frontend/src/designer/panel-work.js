@@ -66,7 +66,7 @@ export function rulePane(editor, model, element) {
     'rule',
     '決定表',
     select('decision', '使う決定表', chosen, editor.decisions.map(({ id, name }) => [id, `${name || id}（${id}）`]), (value) => model.setAttribute(element, 'decisionRef', value), { empty: '選んでください' }),
-    one && h('p', { class: 'pane-help' }, `出力：${one.outputs.join('、')}　`, h('a', { href: `${editor.base}/tables/${one.file}` }, '表を開く')),
+    one && h('p', { class: 'pane-help' }, '出力：', h('code', {}, one.outputs.join('、')), '　', h('a', { href: `${editor.base}/tables/${one.file}` }, '表を開く')),
   );
 }
 

@@ -200,12 +200,33 @@ class SameName {
 }
 SameName.$inject = ['labelEditingProvider'];
 
+const boundsOf = (one) => one && { x: one.x, y: one.y, width: one.width, height: one.height };
+
+// The library writes a label's place anew whenever it is drawn, rounded: one that stands where it was read keeps what the file said.
+class LabelsAsWritten {
+  constructor(eventBus, elementRegistry) {
+    let read = new Map();
+    eventBus.on('import.done', () => {
+      const labels = elementRegistry.filter((one) => one.type === 'label' && one.di);
+      read = new Map(labels.map((one) => [one, { here: boundsOf(one), written: one.di.get('label'), said: boundsOf(one.di.get('label')?.bounds) }]));
+    });
+    eventBus.on('shape.changed', 500, ({ element }) => {
+      const was = read.get(element);
+      if (!was || Object.entries(was.here).some(([name, value]) => element[name] !== value)) return;
+      if (was.said) Object.assign(was.written.bounds, was.said);
+      element.di.set('label', was.written);
+    });
+  }
+}
+LabelsAsWritten.$inject = ['eventBus', 'elementRegistry'];
+
 export default {
-  __init__: ['changeMenuLimits', 'roomForInserted', 'sameName'],
+  __init__: ['changeMenuLimits', 'labelsAsWritten', 'roomForInserted', 'sameName'],
   bpmnFactory: ['type', ReadableFactory],
   paletteProvider: ['type', Palette],
   contextPadProvider: ['type', ContextPad],
   changeMenuLimits: ['type', ChangeMenu],
+  labelsAsWritten: ['type', LabelsAsWritten],
   roomForInserted: ['type', Room],
   sameName: ['type', SameName],
 };
