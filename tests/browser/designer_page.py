@@ -114,7 +114,7 @@ def saved(page: Page, studio: Studio) -> dict[str, str]:
 
 #: What may stand in Latin letters: names of formats and keys, and what people wrote themselves.
 LATIN = re.compile(
-    r"BPMN(?:\.iO)?|SVG|PNG|PDF|ISO|Ctrl|Alt|Delete|Tadachi|ID|rules\.toml|COLLECT|UNIQUE|FIRST|ANY|RULE ORDER|now|PT?\d+[DHM]|AND|isa|"
+    r"BPMN(?:\.iO)?|SVG|PNG|PDF|ISO|Ctrl|Alt|Delete|Tadachi|ID|rules\.toml|COLLECT|UNIQUE|FIRST|ANY|RULE ORDER|now|PT?\d+[DHM]|AND|isa|none|"
     r"ISA-[\w-]+|[A-Z]+(?:-[\w]+)+"
 )
 TEXTS = """(where) => {

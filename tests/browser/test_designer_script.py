@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import Any
 
 import pytest
@@ -218,6 +218,15 @@ def test_each_stays_in_its_lane(page: Page) -> None:
         assert band["y"] <= done["nodes"][node]["y"] and done["nodes"][node]["y"] + 80 <= band["y"] + band["height"]
     ends = [(done["lanes"][one]["y"], done["lanes"][one]["y"] + done["lanes"][one]["height"]) for one in ("one", "two", "three", "empty")]
     assert all(before[1] == after[0] for before, after in pairwise(ends)) and ends[-1][1] - ends[-1][0] >= 80
+
+
+def test_labels_of_events_on_an_edge_stay_apart(page: Page) -> None:
+    """処理の縁に並ぶ期限や操作の名前は、重ならない。"""
+    names = [{"id": one, "label": {"width": 90, "height": 28}} for one in ("late", "stop", "ask")]
+    done = laid_out(page, [{"id": "a", "attached": names}, {"id": "b"}], [("a", "b"), ("late", "b")])
+    labels = [(one["label"]["x"], one["label"]["y"]) for one in done["attached"].values()]
+    assert all(abs(ax - bx) >= 90 or abs(ay - by) >= 28 for (ax, ay), (bx, by) in combinations(labels, 2))
+    assert min(x for x, _ in labels) >= 0
 
 
 def test_a_layout_of_nothing_and_of_loops_ends(page: Page) -> None:

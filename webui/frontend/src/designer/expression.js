@@ -73,7 +73,8 @@ export function expression(editor, key, label, value, act, { kind = 'condition',
   // The facts that are read, in words.
   function read(text) {
     const facts = knownFacts(editor).filter((one) => new RegExp(`(^|[^\\w"'])${one.name}(?![\\w"'])`).test(text));
-    return facts.length ? [`読む項目：${facts.map((one) => (one.label === one.name ? one.name : `${one.label}（${one.name}）`)).join('、')}`] : [];
+    const told = ({ label, name }) => (label === name ? [h('code', {}, name)] : [`${label}（`, h('code', {}, name), '）']);
+    return facts.flatMap((one, place) => [place ? '、' : '読む項目：', ...told(one)]);
   }
 
   // What could stand where the cursor is: after `fact ==` its values, after some letters facts and functions that begin so or are called so.

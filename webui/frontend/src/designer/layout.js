@@ -246,7 +246,11 @@ function place(nodes, flows, lanes, rows, routes, channels, corridors) {
       found.left = Math.max(found.left, half);
       if (where !== 'corner') found.right = Math.max(found.right, half);
     }
-    if (node.attached?.length) found.down = Math.max(found.down, node.height / 2 + EVENT / 2 + Math.max(0, ...node.attached.map((event) => (event.label ? event.label.height : 0))));
+    (node.attached ?? []).forEach((event, number) => {
+      const beside = besideEvent(node, event, number);
+      found.down = Math.max(found.down, node.height / 2 + EVENT / 2 + (beside ? beside.y + event.label.height - EVENT / 2 + 4 : 0));
+      if (number) found.left = Math.max(found.left, beside ? node.width / 2 - eventAt(node, number) - beside.x : 0);
+    });
     reach.set(node, found);
   }
 
@@ -322,13 +326,23 @@ function place(nodes, flows, lanes, rows, routes, channels, corridors) {
     }
     made.nodes[node.id] = one;
     (node.attached ?? []).forEach((event, number) => {
-      const ex = one.x + node.width - 24 - number * 46;
+      const ex = one.x + eventAt(node, number);
       const ey = one.y + node.height;
-      made.attached[event.id] = { x: ex - EVENT / 2, y: ey - EVENT / 2, label: event.label ? { x: ex + 12, y: ey + EVENT / 2 - 4 } : null };
+      const beside = besideEvent(node, event, number);
+      made.attached[event.id] = { x: ex - EVENT / 2, y: ey - EVENT / 2, label: beside && { x: ex + beside.x, y: ey + beside.y } };
     });
   }
   for (const one of routes) made.edges[one.edge.id] = drawn(one, made, { centre, middle, trackX, trackY });
   return made;
+}
+
+// Events stand on the lower edge from right to left. The label of the first is right of it, those of the others left, one below the other.
+const eventAt = (node, number) => node.width - 24 - number * 46;
+
+function besideEvent(node, event, number) {
+  if (!event.label) return null;
+  const above = node.attached.slice(1, number).reduce((sum, other) => sum + (other.label ? other.label.height + 2 : 0), 0);
+  return { x: number ? -12 - event.label.width : 12, y: EVENT / 2 - 4 + above };
 }
 
 function drawn(one, made, { middle, trackX, trackY }) {
