@@ -52,7 +52,7 @@ class MovingVerbs(SystemVerbs):
                 found = effect(self._connection, case, target, mapping, self._now, acting=True)
         assert found.move is not None
         assert found.marking is not None
-        undo = None if found.worked else snapshot(self._connection, case)
+        undo = None if found.worked else snapshot(self._connection, case, found.move)
         renamed = {id: list(place) for id, place in mapping.items() if tuple(place) != (id, False)}
         data = {
             "from": case.definition.version,

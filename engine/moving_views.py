@@ -142,7 +142,9 @@ def lines(found: Effect, seat_name: Callable[[str], str]) -> tuple[MoveLine, ...
     for clock in found.clocks:
         made.append(MoveLine("changed", "法令上の期限", clock.name, changes=(("期限", _day(clock.was), _day(clock.now)),)))
     if found.facts:
-        labels = {spec.id: spec.label for node in found.target.net.nodes for spec in node.form}
+        tables = sorted(found.target.decisions.values(), key=lambda one: -len(one.outputs))  # the one of that output alone says it best
+        labels = {output: one.name for one in tables for output in one.outputs}
+        labels |= {spec.id: spec.label for node in found.target.net.nodes for spec in node.form}
         made.append(MoveLine("changed", "判定", "、".join(labels.get(name, name) for name in found.facts)))
     made += [MoveLine("happens", "進む要素", name) for name in found.happened]
     return tuple(made)

@@ -21,7 +21,9 @@ from engine.wakeup import add_jobs
 
 #: Due work that belongs to where a case stands; what is to be delivered is told already.
 _KINDS = ("timer", stopped.KIND, "rung", "remind", "escalate", "warn", "overdue")
-_CASE = ("marking", "facts", "title", "owning_unit", "known_at", "definition")
+_STANDS = ("marking", "definition")
+#: What follows from the facts; kept only where the move changes some, as it is what the case is about.
+_FACTS = ("facts", "title", "owning_unit", "known_at")
 
 
 class TransferWriter(Writer):
@@ -107,15 +109,15 @@ _APART = "not_same_person_as"
 # ---------------------------------------------------------------- and back
 
 
-def snapshot(connection: sa.Connection, case: OpenCase) -> str:
-    """The rows of a case as they are, to be put back as long as nothing has happened since."""
+def snapshot(connection: sa.Connection, case: OpenCase, move: Move) -> str:
+    """The rows of a case as they are before a move, to be put back as long as nothing has happened since."""
 
     def rows(query: sa.Select[Any]) -> list[dict[str, Any]]:
         return [{name: _plain(value) for name, value in row.items()} for row in connection.execute(query).mappings()]
 
-    mine = case.id
+    mine, columns = case.id, (*_STANDS, *(_FACTS if move.changed else ()))
     found = {
-        "case": rows(sa.select(*(case_file.c[name] for name in _CASE)).where(case_file.c.id == mine))[0],
+        "case": rows(sa.select(*(case_file.c[name] for name in columns)).where(case_file.c.id == mine))[0],
         "task": rows(sa.select(task).where(task.c.case_id == mine).order_by(task.c.id)),
         "job": rows(sa.select(job).where(job.c.case_id == mine, job.c.kind.in_(_KINDS)).order_by(job.c.id)),
         "statutory_clock": rows(sa.select(statutory_clock).where(statutory_clock.c.case_id == mine).order_by(statutory_clock.c.id)),

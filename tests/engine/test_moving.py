@@ -475,7 +475,7 @@ def test_dates_that_the_new_tables_reckon_otherwise_are_shown_before_and_come_ba
     new = place.rows("definition", process_id="isa_incident")[-1]["id"]
     (one,) = preview(place, old, new).cases
     told = {(line.what, line.name): line.changes for line in one.lines if line.what in ("法令上の期限", "判定")}
-    assert told.keys() == {("法令上の期限", "確報"), ("判定", "kakuho_days")} and told["法令上の期限", "確報"][0][0] == "期限"
+    assert told.keys() == {("法令上の期限", "確報"), ("判定", "確報の日数")} and told["法令上の期限", "確報"][0][0] == "期限"
     plan = moved(place, old, new).plan.id
     after = {row["clock"]: row["due_on"] for row in place.rows("statutory_clock", case_id=case)}
     assert after["final_report"] < clocks["final_report"] and after["preliminary_report"] == clocks["preliminary_report"]
