@@ -182,7 +182,7 @@ def _item(cases: _Cases, plan: Row, item: Row, designs: bool) -> MovedCase:
         if since:
             why_not_undo = "移した後に操作や期限の到来がありました。"
         elif item["case_move_item_undo"] is None:
-            why_not_undo = "移したときに、取り消せない自動処理が行われました。"
+            why_not_undo = "移したときに、取り消せない処理（自動処理や後閲）が行われました。"
     return MovedCase(
         row["id"],
         row["number"],

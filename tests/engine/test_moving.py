@@ -807,6 +807,28 @@ def test_what_the_move_did_by_itself_cannot_be_taken_back(place: World) -> None:
         place.engine.moving.undo(seen(place, ONE), plan, case)
 
 
+def test_a_review_that_went_on_without_its_reviewer_cannot_be_taken_back(place: World) -> None:
+    old, case = version(place, "approval"), place.start("approval", amount=1)
+    place.complete(case, "review", opinion="よい", needs_fix=True)
+    today = place.clock.now().date()
+    manager = place.viewer(MANAGER)
+    place.engine.personnel.register_absence(manager, manager.person, valid_from=today, valid_to=today, reason="leave")
+
+    clause = '<camunda:property name="clause" value="C-2"/>'
+    passed = (
+        '<camunda:property name="passed_over" value="opinion=\'なし\', why_y=\'なし\'"/><camunda:property name="records" value="none"/>'
+    )
+
+    def edit(text: str) -> str:
+        return replaced((clause, clause + passed))(without_fix(text))
+
+    page = moved(place, old, version(place, "approval", edit), fix=Place("review", anew=True))
+    assert place.waits(case) == ["approve"] and page.cases[0].state == "moved"
+    assert "自動処理" in page.cases[0].why_not_undo
+    with pytest.raises(UndoRefused):
+        place.engine.moving.undo(seen(place, ONE), page.plan.id, case)
+
+
 def test_to_an_identical_version_and_back_nothing_changes(place: World) -> None:
     old, case = version(place, "clock"), place.start("clock", known_at="2026-11-16T09:00", duty="yes", report_days=5)
     before = state_of(place, case)
