@@ -90,8 +90,11 @@ class Run:
         return replace(self, start=act) if self.start is None else replace(self, steps=(*self.steps, act))
 
     def without_last(self) -> Run:
-        """The run with its last act undone."""
-        return replace(self, steps=self.steps[:-1]) if self.steps else replace(self, start=None)
+        """The run with its last act undone, and what was expected after it."""
+        steps = list(self.steps)
+        while steps and "expect" in steps[-1]:
+            steps.pop()
+        return replace(self, steps=tuple(steps[:-1])) if steps else replace(self, start=None, steps=())
 
     def cut(self, length: int) -> Run:
         """The run with no more than so many acts."""

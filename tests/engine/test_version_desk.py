@@ -77,7 +77,11 @@ def examiner() -> Iterator[Examiner]:
     Examiner.close(made)
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+#: What rows, locks and instants decide is told on both databases.
+both = pytest.mark.parametrize("place", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)], indirect=True)
+
+
+@pytest.fixture
 def place(request: pytest.FixtureRequest, tmp_path: Path, examiner: Examiner) -> Iterator[World]:
     """The small offices in a folder of their own, with three designers."""
     folder = tmp_path / "bpmn"
@@ -91,7 +95,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, examiner: Examiner) ->
             world.appoint(person, GENERAL)
         return world
 
-    if request.param == "sqlite":
+    if getattr(request, "param", "sqlite") == "sqlite":
         shutil.copy(_template(False), tmp_path / "tadachi.sqlite")
         world = made(f"sqlite:///{tmp_path / 'tadachi.sqlite'}")
         yield world
@@ -145,6 +149,7 @@ def office_record(world: World) -> list[tuple[str, str]]:
 # ---------------------------------------------------------------- the good way
 
 
+@both
 def test_a_second_person_puts_a_draft_in_force_and_running_cases_keep_their_version(place: World) -> None:
     before = place.start("parallel", amount=1)
     draft, revision = ask(place)
@@ -170,6 +175,7 @@ def test_what_comes_into_force_are_the_very_files_that_were_proven_by_the_rules_
     assert json.loads(newest(place)["bundle"]) == {name: data.decode() for name, data in files.items()}
 
 
+@both
 def test_it_comes_into_force_on_its_day_at_midnight_in_japan(place: World) -> None:
     draft, revision = ask(place)
     made = approve(place, draft, revision, in_force_from=TOMORROW)
@@ -186,6 +192,7 @@ def test_it_comes_into_force_on_its_day_at_midnight_in_japan(place: World) -> No
     assert place.engine.verify_history() == ()
 
 
+@both
 def test_a_procedure_that_never_was_comes_into_force_too(place: World) -> None:
     desk = place.engine.drafts
     draft = desk.begin(seen(place, AUTHOR), None, "新しい手続", name="fresh")
@@ -318,6 +325,7 @@ def test_a_draft_without_a_change_is_laid_before_nobody(place: World) -> None:
         place.engine.versions.ask(seen(place, AUTHOR), draft, 1)
 
 
+@both
 def test_of_two_drafts_the_second_reviewer_must_look_again(place: World) -> None:
     first, second = ask(place), ask(place, AUTHOR, 右="右の確認")
     base = newest(place)["id"]
@@ -333,6 +341,7 @@ def test_of_two_drafts_the_second_reviewer_must_look_again(place: World) -> None
     assert newest(place)["version"] == 3
 
 
+@both
 def test_two_who_approve_at_once_put_one_version_in_force(place: World) -> None:
     drafts = [ask(place), ask(place, AUTHOR, 右="右の確認")]
     base = newest(place)["id"]
@@ -390,6 +399,7 @@ def test_no_version_comes_into_force_in_the_past_or_before_another(place: World)
 # ---------------------------------------------------------------- called off
 
 
+@both
 def test_its_approver_calls_a_version_off_before_its_day_and_the_draft_can_be_drawn_on(place: World) -> None:
     draft, revision = ask(place)
     made = approve(place, draft, revision, in_force_from=TOMORROW)
@@ -461,6 +471,7 @@ def test_a_deployment_is_refused_when_both_have_changed_and_obeys_when_told(plac
     assert place.engine.deploy("office", AUTHOR) == ((PROCESS, 4),), "the folder has it again"
 
 
+@both
 def test_a_deployment_never_overtakes_a_version_that_is_to_come(place: World) -> None:
     approve(place, *ask(place), in_force_from=TOMORROW)
     change_folder(place, "右", "右側")
@@ -469,6 +480,7 @@ def test_a_deployment_never_overtakes_a_version_that_is_to_come(place: World) ->
     assert newest(place)["version"] == 2
 
 
+@both
 def test_what_is_approved_while_a_folder_is_proven_is_not_overwritten(place: World) -> None:
     draft, revision = ask(place)
     change_folder(place, "右", "右側")
@@ -555,6 +567,7 @@ def test_the_starts_of_a_version_to_come_wait_for_its_day(monthly: World) -> Non
     assert armed(monthly) == [("mid_month", at("2027-01-15 09:00"))]
 
 
+@both
 def test_a_round_due_at_the_very_instant_of_coming_into_force_is_not_lost_nor_doubled(monthly: World) -> None:
     approve_timed(monthly, timed("R/2027-01-01T00:00:00+09:00/P1M", "first"), at("2027-01-01 00:00"))
     monthly.clock.set(at("2026-12-15 00:00"))
@@ -585,6 +598,7 @@ def test_a_version_called_off_changes_nothing_of_the_starts(monthly: World) -> N
 # ---------------------------------------------------------------- running cases that a change concerns
 
 
+@both
 def test_cases_at_what_goes_and_before_what_changes_are_counted(place: World) -> None:
     early, waiting, over = (place.start("approval", amount=1) for _ in range(3))
     for case in (waiting, over):

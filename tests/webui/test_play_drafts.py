@@ -74,6 +74,8 @@ def test_a_scenario_is_read_opened_in_the_sandbox_and_taken_away(screen: Screen,
     assert answer.status_code == 303
     page = screen.client.get(answer.location).text
     assert "案件の処理待ち：承認" in page
+    assert "案件の処理待ち：審査" in screen.plays("undo"), "what the scenario expected after the step goes with it"
+    screen.plays("complete", opinion="よい")
     page = screen.plays("complete", verdict="granted")
     assert "案件は終わりました（承認済み）" in page
     assert "私は" not in page
