@@ -62,10 +62,11 @@ export function rulePane(editor, model, element) {
   if (!is(element, 'bpmn:BusinessRuleTask')) return null;
   const chosen = model.attribute(element, 'decisionRef');
   const one = editor.decisions.find(({ id }) => id === chosen);
+  const offered = editor.decisions.length ? editor.decisions.map(({ id, name }) => [id, `${name || id}（${id}）`]) : [[chosen, chosen]]; // not heard of yet
   return group(
     'rule',
     '決定表',
-    select('decision', '使う決定表', chosen, editor.decisions.map(({ id, name }) => [id, `${name || id}（${id}）`]), (value) => model.setAttribute(element, 'decisionRef', value), { empty: '選んでください' }),
+    select('decision', '使う決定表', chosen, offered, (value) => model.setAttribute(element, 'decisionRef', value), { empty: '選んでください' }),
     one && h('p', { class: 'pane-help' }, '出力：', h('code', {}, one.outputs.join('、')), '　', h('a', { href: `${editor.base}/tables/${one.file}` }, '表を開く')),
   );
 }
