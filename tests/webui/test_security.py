@@ -15,40 +15,42 @@ from tests.webui.fake import PASSWORD, FakeEngine
 from webui import create_app
 from webui.auth import PUBLIC
 
+#: Something for every part of an address.
+VALUES = {
+    "task_id": 12,
+    "case_id": 7,
+    "process_id": "isa_incident",
+    "name": "raise_to_grave",
+    "paper_id": "commission_report",
+    "ledger": "loans",
+    "number": 1,
+    "attachment_id": 3,
+    "referral_id": 1,
+    "person_id": "staff",
+    "holding_id": 1,
+    "order_id": 1,
+    "absence_id": 1,
+    "deputy_id": 1,
+    "handover_id": 1,
+    "webhook_id": 3,
+    "link_id": 1,
+    "token": "made-up",
+    "draft_id": 1,
+    "proof_id": 1,
+    "rule": "deadlock",
+    "definition_id": 1,
+    "plan_id": 1,
+    "process": "isa_incident",
+    "ref": "v1",
+    "kind": "versions",
+}
+
 
 def writing_rules(app: Flask) -> list[str]:
     """An address for every route that takes a POST."""
     adapter = app.url_map.bind("localhost")
-    values = {
-        "task_id": 12,
-        "case_id": 7,
-        "process_id": "isa_incident",
-        "name": "raise_to_grave",
-        "paper_id": "commission_report",
-        "ledger": "loans",
-        "number": 1,
-        "attachment_id": 3,
-        "referral_id": 1,
-        "person_id": "staff",
-        "holding_id": 1,
-        "order_id": 1,
-        "absence_id": 1,
-        "deputy_id": 1,
-        "handover_id": 1,
-        "webhook_id": 3,
-        "link_id": 1,
-        "token": "made-up",
-        "draft_id": 1,
-        "proof_id": 1,
-        "rule": "deadlock",
-        "definition_id": 1,
-        "plan_id": 1,
-        "process": "isa_incident",
-        "ref": "v1",
-        "kind": "versions",
-    }
     return [
-        adapter.build(rule.endpoint, {name: values[name] for name in rule.arguments}, method="POST")
+        adapter.build(rule.endpoint, {name: VALUES[name] for name in rule.arguments}, method="POST")
         for rule in app.url_map.iter_rules()
         if "POST" in (rule.methods or ())
     ]
@@ -57,38 +59,10 @@ def writing_rules(app: Flask) -> list[str]:
 def test_nothing_is_shown_without_signing_in(app: Flask) -> None:
     client = app.test_client()
     adapter = app.url_map.bind("localhost")
-    values = {
-        "task_id": 12,
-        "case_id": 7,
-        "process_id": "isa_incident",
-        "name": "raise_to_grave",
-        "paper_id": "commission_report",
-        "ledger": "loans",
-        "number": 1,
-        "attachment_id": 3,
-        "referral_id": 1,
-        "person_id": "staff",
-        "holding_id": 1,
-        "order_id": 1,
-        "absence_id": 1,
-        "deputy_id": 1,
-        "handover_id": 1,
-        "webhook_id": 3,
-        "link_id": 1,
-        "token": "made-up",
-        "draft_id": 1,
-        "proof_id": 1,
-        "rule": "deadlock",
-        "definition_id": 1,
-        "plan_id": 1,
-        "process": "isa_incident",
-        "ref": "v1",
-        "kind": "versions",
-    }
     for rule in app.url_map.iter_rules():
         if rule.endpoint in PUBLIC or "GET" not in (rule.methods or ()):
             continue
-        answer = client.get(adapter.build(rule.endpoint, {name: values[name] for name in rule.arguments}))
+        answer = client.get(adapter.build(rule.endpoint, {name: VALUES[name] for name in rule.arguments}))
         assert answer.status_code in (303, 401), rule.rule
         if answer.status_code == 303:
             assert answer.location.startswith("/login"), rule.rule
