@@ -241,9 +241,10 @@ def designer(camera: Camera) -> None:
     """The incident's diagram as a draft, one step chosen."""
     page = camera.at(ADMINISTRATOR, "/designer")
     page.locator("tr", has_text="isa_incident").get_by_role("button", name="この版から下書きする").click()
-    page.locator("[data-editor] svg [data-element-id]").first.wait_for()
-    page.locator(".findings, [data-findings]").first.wait_for()
-    page.wait_for_load_state("networkidle")
+    page.locator(".designer-stage [data-element-id=assess_gravity]").wait_for()
+    page.evaluate("designer.show('assess_gravity')")
+    page.locator("#tab-properties").click()
+    page.locator("#panel-properties .field").first.wait_for()
     camera.take("designer", page, height=900)
 
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -212,9 +212,9 @@ class Counted(Prover):
 
     runs = 0
 
-    def _run(self, asked: Mapping[str, Any], process_id: str, files: Mapping[str, bytes]) -> Report:
+    def _run(self, asked: Mapping[str, Any], process_id: str, files: Mapping[str, bytes], stop: Callable[[], bool] | None = None) -> Report:
         self.runs += 1
-        return super()._run(asked, process_id, files)
+        return super()._run(asked, process_id, files, stop)
 
 
 def test_the_same_is_proven_once(tmp_path: Path) -> None:
