@@ -94,6 +94,11 @@ def import_diagram(studio: Studio, page_at: PageAt, text: str, name: str = "lend
     return ready(page)
 
 
+def settled(page: Page) -> None:
+    """Let the page draw what it was told."""
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+
+
 def until(page: Page, happened: Callable[[], bool]) -> None:
     """Wait for something that only the engine can tell."""
     for _ in range(600):

@@ -245,7 +245,9 @@ REFUSED = {
 }  # fmt: skip
 OFFERED = """(() => {
   const menu = designer.get('popupMenu'), stack = designer.get('commandStack'), tried = [];
-  const elements = designer.get('elementRegistry').filter((one) => one.type !== 'label' && one.parent).map((one) => one.id);
+  const kind = ({ businessObject: one }) => [one.$type, one.eventDefinitions?.[0]?.$type, one.$parent?.triggeredByEvent, one.$parent?.$type].join();
+  const all = designer.get('elementRegistry').filter((one) => one.type !== 'label' && one.parent);
+  const elements = Object.values(Object.fromEntries(all.map((one) => [kind(one), one.id])));
   return (async () => {
     for (const id of elements) {
       const context = () => { try { return menu._getContext(designer.element(id), 'bpmn-replace'); } catch { return null; } };

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.designer_page import PageAt, clean, designing, english, ready
+from tests.browser.designer_page import PageAt, clean, designing, english, ready, settled
 from tests.browser.driver import sign_in
 from tests.browser.test_pages import AXE
 from tests.conftest import missing
@@ -29,9 +29,10 @@ def agency(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
 def test_every_shipped_diagram_opens_and_is_saved_as_it_was(agency: Studio, page_at: PageAt) -> None:
     """出荷の図は、すべて警告なく開き、触らなければ1バイトも変わらない。整列しても元に戻せる。"""
     seen = set()
+    page = designing(agency, page_at)
     for procedure in agency.engine.drafts.procedures(agency.viewer()):
         made = agency.engine.drafts.begin(agency.viewer(), procedure.process_id)
-        page = designing(agency, page_at, f"/designer/{made}")
+        page.goto(f"{agency.address}/designer/{made}")
         ready(page)
         clean(page)
         for file in page.evaluate("designer.diagrams"):
@@ -46,7 +47,6 @@ def test_every_shipped_diagram_opens_and_is_saved_as_it_was(agency: Studio, page
             assert page.evaluate(OVERLAPS) == [], file
             page.locator("[data-tool=undo]").click()
             assert page.evaluate("designer.written().then((text) => text === designer.original)"), file
-        page.context.close()
     shipped = {f"{path.parent.name}/{path.name}" for path in (ROOT / "bpmn").glob("*/*.bpmn") if path.parent.name in ("isa", "common")}
     assert shipped - seen == set()
 
@@ -72,14 +72,15 @@ def test_every_shipped_table_opens_and_is_saved_as_it_was(agency: Studio, page_a
     """出荷の決定表も、すべて開き、触らなければ変わらない。セルを変えると保存される。"""
     made = agency.engine.drafts.begin(agency.viewer(), "isa_incident")
     files = agency.engine.drafts.show(agency.viewer(), made).files
+    page = designing(agency, page_at)
     for file in (name for name in files if name.endswith(".dmn")):
-        page = designing(agency, page_at, f"/designer/{made}/tables/{file}")
+        page.goto(f"{agency.address}/designer/{made}/tables/{file}")
         expect(page.locator("#designer-tables")).to_have_attribute("data-ready", "yes", timeout=60_000)
         assert page.evaluate("designer.written().then((text) => text === designer.original)"), file
         expect(page.locator(".tables-findings")).to_contain_text("直すところはありません。")
         for place in range(page.locator(".designer-files option").count()):
             page.locator(".designer-files").select_option(index=place)
-            page.wait_for_timeout(50)
+            settled(page)
             assert english(page, "#designer-tables") == []
         page.locator(".designer-files").select_option(index=1)
         cell = page.locator("td.input-cell .content-editable, td.input-cell [contenteditable]").first
@@ -89,7 +90,6 @@ def test_every_shipped_table_opens_and_is_saved_as_it_was(agency: Studio, page_a
             page.keyboard.type('"no"')
             expect(page.locator("[data-saved]")).to_contain_text("保存しました")
             assert '"no"' in agency.engine.drafts.show(agency.viewer(), made).files[file]
-        page.context.close()
 
 
 # ---------------------------------------------------------------- words
@@ -114,26 +114,26 @@ def test_every_word_is_japanese(agency: Studio, page_at: PageAt) -> None:
         page.evaluate("(id) => designer.get('selection').select(designer.element(id))", id)
         for tab in ("内容", "構成"):
             page.get_by_role("tab", name=tab).click()
-            page.wait_for_timeout(30)
+            settled(page)
             assert english(page) == [], id
         for kind in ("bpmn-replace", "color-picker"):
             opened = page.evaluate(menu, [id, kind])
             if opened:
-                page.wait_for_timeout(30)
+                settled(page)
                 assert english(page) == [], (id, kind)
                 page.evaluate("designer.get('popupMenu').close()")
     page.evaluate(
         "designer.get('selection').select(['investigate', 'assess_gravity', 'contain_further'].map((id) => designer.element(id)))"
     )
-    page.wait_for_timeout(100)
+    settled(page)
     assert english(page) == []
     page.locator(".djs-context-pad [data-action=align-elements], .djs-context-pad [data-action]").first.click()
-    page.wait_for_timeout(100)
+    settled(page)
     assert english(page) == []
     page.keyboard.press("Escape")
     for tool in ("search", "minimap"):
         page.locator(f"[data-tool={tool}]").click()
-        page.wait_for_timeout(50)
+        settled(page)
         assert english(page) == [], tool
     page.locator(".designer-out summary").click()
     page.locator(".designer-about summary").click()
@@ -177,7 +177,7 @@ def test_axe_finds_nothing_in_the_designer(agency: Studio, page_at: PageAt) -> N
     page.evaluate("designer.get('selection').select(designer.get('elementRegistry').filter((one) => one.type === 'bpmn:UserTask')[0])")
     for tab in ("内容", "構成", "指摘"):
         page.get_by_role("tab", name=re.compile(tab)).click()
-        page.wait_for_timeout(100)
+        settled(page)
         judged(tab)
     page.goto(f"{agency.address}/designer/{made}/tables/isa/gravity.dmn")
     expect(page.locator("#designer-tables")).to_have_attribute("data-ready", "yes", timeout=60_000)
