@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from waitress import create_server
+from waitress import create_server, wasyncore
 
 from engine import Engine, SetClock, Viewer, hash_password
 from engine.checker.proving import Prover
@@ -77,6 +77,8 @@ def served(studio: Studio) -> Iterator[Studio]:
     try:
         yield studio
     finally:
-        server.close()
+        # A page may still be asking: its answer is waited for, then the server's own thread closes what it selects from.
+        server.task_dispatcher.shutdown()
+        server.trigger.pull_trigger(lambda: wasyncore.close_all(server._map, ignore_all=True))
         thread.join(10)
         studio.engine.close()

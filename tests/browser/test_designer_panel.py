@@ -313,6 +313,24 @@ def test_a_drawing_opens_in_other_modellers(studio: Studio, page_at: PageAt) -> 
     findings(page)
 
 
+def test_what_another_tool_left_stays_until_it_is_taken_away(studio: Studio, page_at: PageAt) -> None:
+    """ほかの道具の拡張は、要素の名前を変えても1バイトも変わらず、1つずつ消せる。"""
+    odd = """<zeebe:formDefinition   formKey='k'/><acme:more a = "1"/><!-- kept -->"""
+    text = SMALL.replace("xmlns:xsi=", 'xmlns:zeebe="http://camunda.org/schema/zeebe/1.0" xmlns:acme="urn:acme" xmlns:xsi=', 1)
+    page = import_diagram(studio, page_at, re.sub(r'(<bpmn:userTask id="check".*?)(</bpmn:extensionElements>)', rf"\1{odd}\2", text))
+    expect(findings(page)).to_have_text("直すところが1件あります。", timeout=60_000)
+    expect(page.locator(".finding.is-error")).to_contain_text("「formDefinition」は使えません")
+    page.locator(".finding.is-error .finding-go").click()
+    page.locator("#tab-properties").click()
+    control(page, "name").fill("確かめる")
+    assert odd in saved(page, studio)["office/lending.bpmn"]
+    page.locator(".pane-group summary", has_text="そのほか").click()
+    control(page, "foreign-0").click()
+    expect(findings(page)).to_have_text(re.compile("^直すところはありません"), timeout=60_000)
+    written = saved(page, studio)["office/lending.bpmn"]
+    assert "formDefinition" not in written and '<acme:more a = "1"/>' in written
+
+
 def test_what_cannot_be_read_is_named(studio: Studio, page_at: PageAt) -> None:
     """参照先のない要素は、1つずつ名指しされ、日本語で示される。"""
     page = import_diagram(studio, page_at, SMALL.replace('<bpmn:userTask id="check"', '<bpmn:userTask id="check" default="nowhere"'))

@@ -5,6 +5,7 @@
 // and the original's own text stands in its place.
 
 const TOKEN = /<!--[\s\S]*?-->|<!\[CDATA\[[\s\S]*?\]\]>|<\?[\s\S]*?\?>|<\/([^\s>]+)\s*>|<([^\s/>!?]+)((?:[^"'>]|"[^"]*"|'[^']*')*?)(\/?)>/g;
+const BLANK = /^(\s|<!--[\s\S]*?-->)*$/; // blanks and comments
 const ATTRIBUTE = /([^\s=]+)\s*=\s*("[^"]*"|'[^']*')/g;
 
 // The elements of a text with their places; null when it is not well-formed enough to tell.
@@ -91,7 +92,8 @@ export function preserve(original, before, now) {
     const placeOf = ({ inner }) => (inner ? pair.o.children.indexOf(inner.o) : Infinity);
     if (local(node.tag) === 'BPMNPlane') parts.sort((one, other) => (placeOf(one) === placeOf(other) ? 0 : placeOf(one) - placeOf(other)));
     const made = begin + parts.map(({ text: part }) => part).join('');
-    const tail = now.slice(node.children.at(-1)?.end ?? node.inside, node.outside);
+    const foot = original.slice(pair.o.children.at(-1)?.end ?? pair.o.inside, pair.o.outside);
+    const tail = pair.o.children.length && BLANK.test(foot) ? foot : now.slice(node.children.at(-1)?.end ?? node.inside, node.outside);
     const closing = begin.match(/^<([^\s/>]+)/)[1];
     return `${made}${tail}</${closing}>`;
   }
@@ -101,7 +103,7 @@ export function preserve(original, before, now) {
     const place = parent.children.indexOf(node);
     if (place < 0) return null;
     const lead = original.slice(place ? parent.children[place - 1].end : parent.inside, node.start);
-    return /^(\s|<!--[\s\S]*?-->)*$/.test(lead) ? lead : null;
+    return BLANK.test(lead) ? lead : null;
   }
 
   try {

@@ -174,13 +174,31 @@ export function morePane(editor, model, element) {
   const values = model.properties(element);
   const rest = Object.keys(values).filter((name) => !COVERED.has(name) && name !== 'sets' && !known.includes(name));
   const more = known.filter((name) => !COVERED.has(name) && name !== 'sets');
-  const foreign = [objectOf(element), ...(objectOf(element).eventDefinitions ?? [])].flatMap((holder) => holder.extensionElements?.get('values') ?? []).filter((one) => !/^camunda:(Properties|FormData)$/.test(one.$type));
+  const holders = [objectOf(element), ...(objectOf(element).eventDefinitions ?? [])];
+  const foreign = holders.flatMap((holder) => (holder.extensionElements?.get('values') ?? []).map((part) => [holder, part])).filter(([, { $type }]) => !/^camunda:(Properties|FormData)$/.test($type));
   return group(
     'more',
     'そのほか',
     known.includes('sets') && expression(editor, 'sets', '済んだら決まる項目', values.sets, (value) => model.setProperty(element, 'sets', value.trim()), { kind: 'sets', help: '「項目=値」をコンマで並べます。' }),
     more.map((name) => text(`property-${name}`, name, values[name], (value) => model.setProperty(element, name, value.trim()), { code: true })),
     rest.map((name) => text(`property-${name}`, `${name}（この要素では働きません）`, values[name], (value) => model.setProperty(element, name, value.trim()), { code: true })),
-    foreign.length > 0 && h('p', { class: 'pane-help' }, `ほかの道具の拡張：${foreign.map((one) => one.$type).join('、')}（そのまま残します）`),
+    foreign.length > 0 &&
+      h(
+        'div',
+        { class: 'pane-field' },
+        h('p', { class: 'pane-label' }, 'ほかの道具の拡張（消さなければ、そのまま残ります）'),
+        h(
+          'ul',
+          { class: 'pane-chosen' },
+          foreign.map(([holder, part], place) =>
+            h(
+              'li',
+              {},
+              h('code', {}, part.$type),
+              h('button', { class: 'pane-remove', type: 'button', dataset: { control: `foreign-${place}` }, 'aria-label': `${part.$type}を消す`, onclick: () => model.replacePart(element, holder, part, null) }, '消す'),
+            ),
+          ),
+        ),
+      ),
   );
 }
