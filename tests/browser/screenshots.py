@@ -244,7 +244,7 @@ def designer(camera: Camera) -> None:
     page.locator(".designer-stage [data-element-id=assess_gravity]").wait_for()
     page.evaluate("designer.show('assess_gravity')")
     page.locator("#tab-properties").click()
-    page.locator("#panel-properties .field").first.wait_for()
+    page.locator("#panel-properties .pane-field").first.wait_for()
     camera.take("designer", page, height=900)
 
 
