@@ -121,6 +121,31 @@ def test_a_reminder_is_written_as_a_sentence(studio: Studio, page_at: PageAt) ->
     expect(page.locator(".djs-shape[data-element-id=event_1]")).to_have_count(0)
 
 
+def test_a_reminder_finds_room_on_the_page(studio: Studio, page_at: PageAt) -> None:
+    """下に別の処理があれば、催促の分だけ下へずれる。元に戻せば元の位置に戻る。"""
+    text = diagram(
+        start("apply", said(*ASKED), name="申請"), exclusive("which", default="which_other"), step("check", "確認", "protection_manager@owning_unit"),
+        step("other", "別の確認", "protection_manager@owning_unit"), end("done", name="済み"), end("over", name="別に済み"),
+        flows("apply > which > check > done", "which > other > over"), id="office_lending",
+    ).decode().replace('sourceRef="which" targetRef="check"/>', 'sourceRef="which" targetRef="check"><bpmn:conditionExpression>ok == true</bpmn:conditionExpression></bpmn:sequenceFlow>')  # fmt: skip
+    page = import_diagram(studio, page_at, text)
+    places = "['check', 'other', 'done', 'over'].map((id) => designer.element(id)).map(({ x, y }) => [x, y])"
+    before = page.evaluate(places)
+    upper = "check" if before[0][1] < before[1][1] else "other"
+    choose(page, upper)
+    control(page, "reminder").fill("3開庁日後に催促")
+    control(page, "reminder").press("Enter")
+    expect(page.locator(".pane-chosen")).to_contain_text("3開庁日後：催促")
+    over = """(() => {
+      const all = designer.get('elementRegistry').filter((one) => /Task|Gateway|(Start|End)Event/.test(one.type) && one.type !== 'label');
+      const over = (a, b) => a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
+      return all.flatMap((one, at) => all.slice(at + 1).filter((other) => over(one, other)).map((other) => [one.id, other.id]));
+    })()"""
+    assert page.evaluate(over) == []
+    page.locator("[data-tool=undo]").click()
+    assert page.evaluate(places) == before
+
+
 def test_what_runs_by_itself_is_given_its_parameters(studio: Studio, page_at: PageAt) -> None:
     """自動処理は機能を選ぶと要るものが尋ねられ、呼び出す図は選ぶと下書きに入り、中を開ける。決定表も選べる。"""
     parts = [element("serviceTask", "do", name="自動処理"), element("callActivity", "called", name="呼出し", calledElement="")]

@@ -26,6 +26,7 @@ export const BOUNDARIES = [
   ['error', 'エラーになったとき', { eventDefinitionType: 'bpmn:ErrorEventDefinition' }],
 ];
 const GAP = 60;
+const BELOW = 150; // what a notice and its label need under a step
 const NODE = 'bpmn:FlowNode';
 export const COPIED = 'copied';
 
@@ -118,6 +119,7 @@ export class Acts {
     const { model } = this.editor;
     return this.together(() => {
       const modeling = this.get('modeling');
+      this.roomBelow(host);
       const event = this.addBoundary(host, 'due');
       time(event);
       modeling.updateLabel(event, name);
@@ -130,6 +132,14 @@ export class Acts {
       modeling.updateLabel(end, `${word}済み`);
       return event;
     });
+  }
+
+  // Whatever stands where a notice is to be drawn below a step moves down.
+  roomBelow(host) {
+    const bottom = host.y + host.height;
+    const near = this.get('elementRegistry').filter((one) => is(one, NODE) && one.type !== 'label' && one.parent === host.parent && one.host !== host);
+    const inWay = near.filter((one) => one.y >= bottom && one.y < bottom + BELOW && one.x < host.x + host.width + 300 && one.x + one.width > host.x);
+    if (inWay.length) makeSpace(this.get('canvas'), this.get('spaceTool'), bottom + 1, bottom + BELOW - Math.min(...inWay.map((one) => one.y)), 'y');
   }
 
   addAnyTime() {

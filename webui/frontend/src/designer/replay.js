@@ -22,6 +22,7 @@ export class Replay {
       h('div', { class: 'button-row' }, button('前へ', () => this.to(this.at - 1), 'back'), button('次へ', () => this.to(this.at + 1), 'next'), button('続けて再生', () => this.run(), 'run'), button('終わる', () => this.close(), 'close')),
     );
     this.place.hidden = false;
+    this.editor.get('selection').select(null); // its buttons would lie over the drawing
     this.to(0);
     this.place.querySelector('[data-replay=next]').focus();
   }

@@ -181,12 +181,12 @@ class Room extends CommandInterceptor {
 }
 Room.$inject = ['eventBus', 'bpmnRules', 'canvas', 'injector'];
 
-// Everything right of a line moves by so much; frames that it crosses grow.
-export function makeSpace(canvas, spaceTool, start, width) {
+// Everything right of a line (or below it, `y`) moves by so much; frames that it crosses grow.
+export function makeSpace(canvas, spaceTool, start, width, axis = 'x') {
   const root = canvas.getRootElement();
   const all = selfAndAllChildren(root, true).filter((one) => one !== root);
-  const { movingShapes, resizingShapes } = spaceTool.calculateAdjustments([root, ...all], 'x', width, start);
-  spaceTool.makeSpace(movingShapes, resizingShapes, { x: width, y: 0 }, 'e', start);
+  const { movingShapes, resizingShapes } = spaceTool.calculateAdjustments([root, ...all], axis, width, start);
+  spaceTool.makeSpace(movingShapes, resizingShapes, { x: 0, y: 0, [axis]: width }, axis === 'x' ? 'e' : 's', start);
 }
 
 // A name that was looked at and left as it was is no change to be undone.
