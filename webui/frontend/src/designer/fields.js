@@ -117,9 +117,9 @@ let [composing, pressed, typed] = [false, null, 0];
 const CHOOSING = 2000;
 for (const type of ['input', 'keydown']) addEventListener(type, () => (typed = Date.now()), true);
 addEventListener('compositionstart', () => (composing = true), true);
-addEventListener('compositionend', () => (composing = false), true);
+for (const type of ['compositionend', 'focusout']) addEventListener(type, () => (composing = false), true);
 addEventListener('pointerdown', ({ target }) => (pressed = target), true);
-for (const type of ['pointerup', 'pointercancel']) addEventListener(type, () => (pressed = null), true);
+for (const type of ['pointerup', 'pointercancel', 'dragend']) addEventListener(type, () => (pressed = null), true);
 const busy = (place) => {
   const active = document.activeElement;
   const chooses = active.getAttribute('role') === 'combobox' && active.getAttribute('aria-expanded') === 'true' && Date.now() - typed < CHOOSING;
