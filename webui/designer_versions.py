@@ -73,7 +73,7 @@ def grouped(comparison: Comparison) -> tuple[DiagramChanges, ...]:
     """The changes by diagram and element, in the order of the diagram."""
     diagrams: dict[tuple[str, str], dict[tuple[str, str], list[Change]]] = {}
     for one in comparison.changes[:MOST_CHANGES]:
-        home = one.process, one.process_name or "決定表"
+        home = one.process, one.process_name or one.process or "決定表"
         diagrams.setdefault(home, {}).setdefault((one.element, one.was), []).append(one)
     return tuple(
         DiagramChanges(process, name, tuple(_element(rows) for rows in elements.values())) for (process, name), elements in diagrams.items()
