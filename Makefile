@@ -1,7 +1,8 @@
 # Tadachi. `make` lists the targets. Everything is installed below .venv/ and webui/frontend/node_modules/.
 
 PYTHON ?= python3
-PYTEST_ARGS ?= -n 3 --dist loadfile
+# Files in the order of their names, so that the few long ones (benches, browser) come first: by number of tests they would come last.
+PYTEST_ARGS ?= -n 3 --dist loadfile --no-loadscope-reorder
 
 VENV := .venv
 BIN := $(VENV)/bin
