@@ -308,7 +308,8 @@ CHROMIUM_FLAGS = [
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """A real Chromium, driven by Playwright. Tests want `page_at`."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    names = ("chromium-headless-shell", "chromium", "chromium-browser")  # the first draws no windows, which takes a third of the time
+    program = next((found for name in names if (found := shutil.which(name))), None)
     if program is None:
         missing("chromium", "not found (Debian: apt-get install chromium)")
     try:

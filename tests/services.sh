@@ -6,7 +6,7 @@
 set -eu
 
 missing() {
-    command -v chromium >/dev/null || command -v chromium-browser >/dev/null || echo chromium
+    command -v chromium-headless-shell >/dev/null || command -v chromium >/dev/null || command -v chromium-browser >/dev/null || echo chromium
     ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || echo postgresql
     test -n "$(fc-list :lang=ja family 2>/dev/null)" || echo fonts-noto-cjk
 }
@@ -38,6 +38,10 @@ if test "$(id -u)" = 0 && command -v apt-get >/dev/null; then
     mkdir -p /etc/postgresql-common
     test -e /etc/postgresql-common/createcluster.conf || echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.conf
     apt-get -o DPkg::Lock::Timeout=300 -qq update
+    # The same browser without windows takes a third less time.
+    if apt-cache show chromium-headless-shell >/dev/null 2>&1; then
+        absent=$(echo "$absent" | sed 's/^chromium$/chromium-headless-shell/')
+    fi
     # shellcheck disable=SC2086
     apt-get -o DPkg::Lock::Timeout=300 -qq install --yes --no-install-recommends $absent fontconfig >/dev/null
 else
