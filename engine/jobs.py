@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 #: A failing timer (not failed work of the diagram: `engine/stopped.py`) is tried again after these spans, then kept as a dead letter (run_at NULL) for an administrator.
 RETRY_AFTER = (timedelta(seconds=10), timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6))
 
-#: Due jobs, each of another case, that a worker on PostgreSQL does in one transaction: claiming and committing is a third of what a timer
+#: Due jobs, each of another case, that a worker on PostgreSQL does in one transaction: claiming and committing is a sixth of what a timer
 #: costs. More would keep an official waiting who opens one of these cases meanwhile. On SQLite everybody waits for a transaction: one.
 AT_ONCE = 8
 
