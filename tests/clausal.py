@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from tests.support import MONDAY, SetClock, World, _template, make_engine, offices
+from tests.support import World, make_world, offices
 
 DESIGNER, AUDITOR, STAFF = "general_protection_manager.office", "audit_officer.office", "staff.a"
 #: Of the other office.
@@ -74,6 +74,4 @@ def write_office(folder: Path, clauses: str = CLAUSES) -> Path:
 def make_clausal_world(folder: Path, clauses: str = CLAUSES) -> World:
     """Monday, 16 November 2026, 10:00, on the database of the small offices."""
     write_office(folder / "bpmn", clauses)
-    shutil.copy(_template(False), folder / "tadachi.sqlite")
-    clock = SetClock(MONDAY)
-    return World(make_engine(f"sqlite:///{folder / 'tadachi.sqlite'}", clock, bpmn=folder / "bpmn"), clock)
+    return make_world(folder, bpmn=folder / "bpmn")

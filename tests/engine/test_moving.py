@@ -38,11 +38,8 @@ from tests.support import (
     MONDAY,
     ROOT,
     STAFF,
-    SetClock,
     World,
-    _template,
     in_threads,
-    make_engine,
     make_world,
     offices,
     postgresql_copy,
@@ -60,16 +57,14 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     folder = tmp_path / "bpmn"
     shutil.copytree(offices(), folder)
 
-    def made(url: str) -> World:
-        clock = SetClock(MONDAY)
-        world = World(make_engine(url, clock, bpmn=folder), clock)
+    def made(url: str | None = None) -> World:
+        world = make_world(tmp_path, url, bpmn=folder)
         for person in (ONE, TWO):
             world.appoint(person, GENERAL)
         return world
 
     if request.param == "sqlite":
-        shutil.copy(_template(False), tmp_path / "tadachi.sqlite")
-        world = made(f"sqlite:///{tmp_path / 'tadachi.sqlite'}")
+        world = made()
         yield world
         world.engine.close()
         return

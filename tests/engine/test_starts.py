@@ -16,7 +16,7 @@ from engine.net import Timer, read_timer
 from engine.starts import next_due
 from engine.timers import due_instant, first_round, next_round
 from tests.engine.drawing import diagram, end, flows, start, timer
-from tests.support import JST, MONDAY, World, in_threads, make_engine, offices, postgresql_copy, said, step
+from tests.support import JST, MONDAY, World, in_threads, make_world, offices, postgresql_copy, said, step
 
 PROCESS = "office_inventory"
 
@@ -36,20 +36,16 @@ def drawn(when: str, *, seat: str = "general_protection_manager@organisation", e
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     """The small offices in a folder of their own, so that procedures can be added."""
-    from tests.support import SetClock, _template
 
     folder = tmp_path / "bpmn"
     shutil.copytree(offices(), folder)
     if request.param == "sqlite":
-        shutil.copy(_template(False), tmp_path / "tadachi.sqlite")
-        world = World(make_engine(f"sqlite:///{tmp_path / 'tadachi.sqlite'}", SetClock(MONDAY), bpmn=folder), SetClock(MONDAY))
-        world.engine.clock = world.clock
+        world = make_world(tmp_path, bpmn=folder)
         yield world
         world.engine.close()
         return
     with postgresql_copy(request.getfixturevalue("postgresql_url")) as url:
-        world = World(make_engine(url, SetClock(MONDAY), bpmn=folder), SetClock(MONDAY))
-        world.engine.clock = world.clock
+        world = make_world(tmp_path, url, bpmn=folder)
         yield world
         world.engine.close()
 

@@ -34,11 +34,9 @@ from tests.engine.drawing import diagram, end, flows, start, timer
 from tests.support import (
     GENERAL,
     MONDAY,
-    SetClock,
     World,
-    _template,
     in_threads,
-    make_engine,
+    make_world,
     offices,
     postgresql_copy,
     said,
@@ -87,17 +85,15 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, examiner: Examiner) ->
     folder = tmp_path / "bpmn"
     shutil.copytree(offices(), folder)
 
-    def made(url: str) -> World:
-        clock = SetClock(MONDAY)
-        world = World(make_engine(url, clock, bpmn=folder, prove=Proofs()), clock)
+    def made(url: str | None = None) -> World:
+        world = make_world(tmp_path, url, bpmn=folder, prove=Proofs())
         world.engine.drafts = DraftDesk(world.engine, examiner)
         for person in (AUTHOR, REVIEWER, THIRD):
             world.appoint(person, GENERAL)
         return world
 
     if getattr(request, "param", "sqlite") == "sqlite":
-        shutil.copy(_template(False), tmp_path / "tadachi.sqlite")
-        world = made(f"sqlite:///{tmp_path / 'tadachi.sqlite'}")
+        world = made()
         yield world
         world.engine.close()
         return

@@ -1,8 +1,7 @@
-"""The pages over the fake engine: `app`, a signed-in `client`, and `post`, which sends a form with its CSRF token."""
+"""The pages over the fake engine (`app`, a signed-in `client`) or over a `site` of the module's own; `post` sends a form with its CSRF token."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +9,9 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from tests.support import World
 from tests.webui.fake import PASSWORD, FakeEngine
+from tests.webui.posts import signed_in, token_of
 from webui import create_app
 
 
@@ -26,13 +27,6 @@ def app(fake: FakeEngine) -> Flask:
     application = create_app(fake, secret_key="test", demo=True, demo_password=PASSWORD)  # type: ignore[arg-type]
     application.testing = False  # errors are answered as in production
     return application
-
-
-def token_of(page: str) -> str:
-    """The CSRF token a page carries."""
-    match = re.search(r'name="csrf_token" value="([^"]+)"', page)
-    assert match is not None
-    return match[1]
 
 
 Post = Callable[..., Any]
@@ -60,6 +54,18 @@ def sign_in(app: Flask, post: Post) -> Callable[[str], FlaskClient]:
         return client
 
     return by
+
+
+@pytest.fixture
+def world(site: tuple[World, Flask]) -> World:
+    """What stands behind the pages of a module that makes its own `site`."""
+    return site[0]
+
+
+@pytest.fixture
+def people(site: tuple[World, Flask]) -> Callable[[str], FlaskClient]:
+    """Somebody at those pages."""
+    return lambda person: signed_in(site[1], person)
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.support import World, make_world
-from tests.webui.conftest import token_of
 from webui import create_app
 
 KEEPER, APPROVER = "general_protection_manager.office", "division_protection_manager.north"
@@ -18,6 +17,13 @@ STAFF, MANAGER, OTHER = "staff.a", "protection_manager.a", "protection_manager.b
 STRANGER = "staff.a.elsewhere"  # of the other office
 SECRET = "山田太郎"  # what every case of the small offices is about
 SignIn = Callable[[str], FlaskClient]
+
+
+def token_of(page: str) -> str:
+    """The CSRF token a page carries."""
+    match = re.search(r'name="csrf_token" value="([^"]+)"', page)
+    assert match is not None
+    return match[1]
 
 
 def make_site(folder: Path) -> tuple[World, Flask]:

@@ -40,16 +40,6 @@ def site(tmp_path: Path) -> Iterator[tuple[World, Flask]]:
 
 
 @pytest.fixture
-def world(site: tuple[World, Flask]) -> World:
-    return site[0]
-
-
-@pytest.fixture
-def people(site: tuple[World, Flask]) -> SignIn:
-    return lambda person: signed_in(site[1], person)
-
-
-@pytest.fixture
 def keeper(people: SignIn) -> FlaskClient:
     return people(KEEPER)
 

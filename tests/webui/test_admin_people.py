@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 
 from tests.support import World
 from tests.webui.conftest import Post
-from tests.webui.posts import APPROVER, KEEPER, MANAGER, OTHER, SECRET, STAFF, STRANGER, SignIn, make_site, signed_in, signed_in_with, words
+from tests.webui.posts import APPROVER, KEEPER, MANAGER, OTHER, SECRET, STAFF, STRANGER, SignIn, make_site, signed_in_with, words
 
 SEAT = "protection_manager@a"
 
@@ -25,16 +25,6 @@ def site(tmp_path: Path) -> Iterator[tuple[World, Flask]]:
     world.start("approval")
     yield world, app
     world.engine.close()
-
-
-@pytest.fixture
-def world(site: tuple[World, Flask]) -> World:
-    return site[0]
-
-
-@pytest.fixture
-def people(site: tuple[World, Flask]) -> SignIn:
-    return lambda person: signed_in(site[1], person)
 
 
 @pytest.fixture

@@ -19,9 +19,9 @@ from flask.testing import FlaskClient
 from engine import Engine
 from engine.draft_desk import DraftDesk
 from engine.examiner import Examiner
-from tests.support import GENERAL, MONDAY, SetClock, World, _template, make_engine, offices
+from tests.support import GENERAL, World, make_world, offices
 from tests.webui.conftest import Post
-from tests.webui.posts import SignIn, signed_in, words
+from tests.webui.posts import SignIn, words
 from webui import create_app
 from webui.cli import main
 
@@ -49,24 +49,12 @@ def site(tmp_path: Path, examiner: Examiner) -> Iterator[tuple[World, Flask]]:
     """Monday, 16 November 2026, 10:00; two designers."""
     folder = tmp_path / "bpmn"
     shutil.copytree(offices(), folder)
-    shutil.copy(_template(False), tmp_path / "tadachi.sqlite")
-    clock = SetClock(MONDAY)
-    world = World(make_engine(f"sqlite:///{tmp_path / 'tadachi.sqlite'}", clock, bpmn=folder), clock)
+    world = make_world(tmp_path, bpmn=folder)
     world.engine.drafts = DraftDesk(world.engine, examiner)
     for person in (AUTHOR, REVIEWER):
         world.appoint(person, GENERAL)
     yield world, create_app(world.engine, secret_key="test")
     world.engine.close()
-
-
-@pytest.fixture
-def world(site: tuple[World, Flask]) -> World:
-    return site[0]
-
-
-@pytest.fixture
-def people(site: tuple[World, Flask]) -> SignIn:
-    return lambda person: signed_in(site[1], person)
 
 
 @pytest.fixture
