@@ -36,6 +36,7 @@ class Desk:
 
     Attributes:
         begin: begins another case in the name of who acts, and writes it.
+        nested: what one service writes within this stays all together, or not at all.
         begun: whether the case at hand is itself being begun by another.
     """
 
@@ -43,11 +44,8 @@ class Desk:
     organisation: Organisation
     now: datetime
     begin: Begin
+    nested: Callable[[], AbstractContextManager[None]]
     begun: bool = False
-
-    def nested(self) -> AbstractContextManager[Any]:
-        """What one service writes within this stays all together, or not at all."""
-        return self.connection.begin_nested()
 
     def accounts(self, unit: str) -> list[dict[str, str]]:
         """The open accounts of a unit."""

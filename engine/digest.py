@@ -16,7 +16,7 @@ from engine.model import case_file, delivery, job, notice, notice_setting, perso
 from engine.notice_texts import DIGEST, TEMPLATES
 from engine.organisation import Organisation
 from engine.quiet import at_time
-from engine.store import insert_new
+from engine.storage import insert_new
 from engine.views import Viewer
 from engine.wakeup import add_jobs
 

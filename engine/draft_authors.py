@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import sqlalchemy as sa
 
 from engine.model import draft_author
-from engine.store import insert_new
+from engine.storage import insert_new
 
 
 def add(connection: sa.Connection, draft_id: int, persons: Iterable[str]) -> None:

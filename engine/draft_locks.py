@@ -12,7 +12,7 @@ from engine.draft_views import LockShown
 from engine.errors import DraftHeld
 from engine.forms import japanese_instant
 from engine.model import draft_lock
-from engine.store import insert_new
+from engine.storage import insert_new
 from engine.views import Viewer
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from engine import coming, courier, digest, people, starts, stopped
+from engine.batch import Batch, see
 from engine.clock import civil_day
 from engine.deadlines import Rung
 from engine.errors import CaseClosed, TadachiError
@@ -18,7 +19,7 @@ from engine.forms import japanese_day
 from engine.model import Instant, Row, case_file, job, statutory_clock, task
 from engine.notices import KIND, Told
 from engine.organisation import Organisation
-from engine.store import see
+from engine.unit_of_work import CASES
 from engine.wakeup import add_jobs
 from engine.work import Work
 
@@ -88,10 +89,14 @@ def run_some(engine: Engine, most: int = AT_ONCE) -> int:
     try:
         with engine.writing() as connection:
             claimed = _claim(connection, engine.clock.now(), min(most, AT_ONCE) if connection.dialect.name == "postgresql" else 1)
-            done = set(connection.scalars(_DONE, {"done": [row["id"] for row in claimed]})) if claimed else set()
+            if not claimed:
+                return 0
+            done = set(connection.scalars(_DONE, {"done": [row["id"] for row in claimed]}))
+            batch = _batch(connection, claimed)
             for row in claimed:
                 if row["id"] in done:
-                    _run(engine, connection, row)
+                    _run(engine, connection, row, batch)
+            batch.write(engine.clock.now())
             return len(claimed)
     except Exception as error:  # one bad job must not stop the others; it is kept with its error
         if not claimed:
@@ -112,6 +117,14 @@ def _claim(connection: sa.Connection, now: datetime, most: int) -> list[Row]:
     return [row for row in rows if first[row["case_id"]] is row]
 
 
+def _batch(connection: sa.Connection, claimed: list[Row]) -> Batch:
+    """What the acts of a transaction share; each job is of another case, or the only one."""
+    if len(claimed) == 1:
+        return Batch(connection)
+    rows = connection.execute(CASES, {"cases": [row["case_id"] for row in claimed]}).mappings().all()
+    return Batch(connection, held=True, cases=rows)
+
+
 def _put_off(engine: Engine, claimed: Row, error: Exception) -> None:
     attempts, now = claimed["attempts"] + 1, engine.clock.now()
     run_at: datetime | None
@@ -126,9 +139,9 @@ def _put_off(engine: Engine, claimed: Row, error: Exception) -> None:
             starts.arm_next(connection, engine.definitions, json.loads(claimed["payload"]), now)
 
 
-def _run(engine: Engine, connection: sa.Connection, row: Row) -> None:
+def _run(engine: Engine, connection: sa.Connection, row: Row, batch: Batch) -> None:
     """The effect of one due job, within the caller's transaction."""
-    work = engine.work_on(connection, people.SYSTEM)
+    work = engine.work_on(connection, people.SYSTEM, batch=batch)
     payload, now = json.loads(row["payload"]), engine.clock.now()
     try:
         if row["kind"] == digest.OFFICE:

@@ -17,7 +17,6 @@ from engine.moving import Effect
 from engine.notices import Told
 from engine.store import RUNG_KEYS, OpenCase, Writer, work_name
 from engine.tokens import Marking
-from engine.wakeup import add_jobs
 
 #: Due work that belongs to where a case stands; what is to be delivered is told already.
 _KINDS = ("timer", stopped.KIND, "rung", "remind", "escalate", "warn", "overdue")
@@ -38,7 +37,7 @@ class TransferWriter(Writer):
         found = self._effect
         self._rename_rows(case)
         jobs = [*self._steps(case, move), *self._timers(case)]
-        add_jobs(self._connection, jobs, self._now)
+        self._batch.add_jobs(jobs)
         self._connection.execute(case_file.update().where(case_file.c.id == case.id).values(definition=case.definition.id))
         self._reseat(case, move, found.before, found.after)
         self._bars(case, move)
@@ -155,8 +154,8 @@ class UndoWriter(Writer):
         mine = job.c.case_id == case.id
         self._connection.execute(job.delete().where(mine, job.c.kind.in_(_KINDS)))
         due = [{name: value for name, value in _row(job, one).items() if name != "id"} for one in said["job"]]
-        add_jobs(self._connection, due, self._now)
-        add_jobs(self._connection, self._tell(case), self._now)
+        self._batch.add_jobs(due)
+        self._batch.add_jobs(self._tell(case))
         for table, where in (
             (statutory_clock, statutory_clock.c.case_id == case.id),
             (case_seat, case_seat.c.case_id == case.id),

@@ -13,11 +13,11 @@ from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from engine.clock import to_micros
 from engine.model import notice
 from engine.people import Holder
+from engine.storage import insert_new
 
 #: The kind of the jobs that let notices go out: first those of an act together, to be given their ways, then each way by itself.
 KIND = "deliver"
@@ -91,9 +91,7 @@ def write(
                 )
     written: Sequence[int] = ()
     if rows:
-        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-        statement = insert(notice).on_conflict_do_nothing(index_elements=["cause", "person"]).returning(notice.c.id)
-        written = connection.scalars(statement, list(rows.values())).all()
+        written = connection.scalars(insert_new(connection, notice).returning(notice.c.id), list(rows.values())).all()
     if rows and not written:
         return []
     events = [[item.cause, item.template, item.step, item.task_id] for item in {item.cause: item for item in told}.values()]

@@ -9,13 +9,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from engine import history, links, people
+from engine.batch import see
 from engine.clock import civil_day
 from engine.definitions import Definitions
 from engine.errors import CaseClosed, NotAllowed, StepOver, TaskNotFound
 from engine.model import Row, outside_link, task
 from engine.net import Node
 from engine.organisation import Organisation
-from engine.store import OpenCase, see
+from engine.store import OpenCase
 from engine.views import SeatHeld, Viewer
 from engine.work import Work
 

@@ -17,7 +17,7 @@ from engine.notice_views import ChoiceShown, ReceivingShown
 from engine.quiet import Quiet
 from engine.rules import NoticeRules, Rules
 from engine.rules_file import HOW_TOLD
-from engine.store import insert_new
+from engine.storage import insert_new
 from engine.views import Viewer
 
 if TYPE_CHECKING:

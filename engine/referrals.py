@@ -8,12 +8,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from engine import access, people
+from engine.batch import see
 from engine.clock import civil_day
 from engine.errors import CaseNotFound, NotAllowed, PersonNotFound, ReferralClosed, ReferralNotFound, ReferralRefused, TakenOut
 from engine.model import bar, referral
 from engine.notices import Told
 from engine.organisation import PERSON
-from engine.store import OpenCase, see
+from engine.store import OpenCase
 from engine.unit_of_work import UnitOfWork
 from engine.views import SeatHeld
 from engine.wording import REFERRALS

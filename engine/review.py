@@ -55,7 +55,7 @@ class ReviewVerbs(ReferralVerbs):
         if why is None:
             return False
         try:
-            with self._connection.begin_nested():
+            with self._batch.part(self._now):
                 self._pass_over(case, row, wait, why, None, "")
         except TadachiError as error:  # what follows cannot be: the review then waits for its reviewer, as it would have
             log.info("task %s is not passed over: %s", task_id, error.code)

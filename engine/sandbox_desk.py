@@ -17,7 +17,7 @@ from engine.model import definition, sandbox_run
 from engine.sandbox import Base, Run, Sandbox
 from engine.sandbox_room import Room
 from engine.sandbox_views import Played, ScenariosPlayed
-from engine.store import insert_new
+from engine.storage import insert_new
 from engine.views import Viewer
 
 if TYPE_CHECKING:

@@ -35,6 +35,7 @@ from engine import (
     starts,
     stopped,
 )
+from engine.batch import Batch
 from engine.calendar_feed import CalendarFeeds
 from engine.checker import BUDGET
 from engine.checker.proving import Prove, Prover, unproven
@@ -76,8 +77,7 @@ from engine.sandbox_views import Coverage, ScenarioPlayed
 from engine.schema import migrate
 from engine.settings import Settings
 from engine.sight import cases_of, tasks_of
-from engine.storage import open_database
-from engine.store import insert_new
+from engine.storage import insert_new, open_database
 from engine.version_desk import VersionDesk
 from engine.views import (
     ActionOffered,
@@ -195,10 +195,10 @@ class Engine:
         with self._reader.begin() as connection:
             yield connection
 
-    def work_on(self, connection: sa.Connection, by: str, seat: str | None = None) -> Work:
-        """A unit of work within a transaction the caller holds (the worker's)."""
+    def work_on(self, connection: sa.Connection, by: str, seat: str | None = None, batch: Batch | None = None) -> Work:
+        """A unit of work within a transaction the caller holds (the worker's); `batch` when several in it write together."""
         self.organisations.refresh(connection, self.clock.now())
-        return Work(connection, self.definitions, self.organisations, by=by, seat=seat, now=self.clock.now())
+        return Work(connection, self.definitions, self.organisations, by=by, seat=seat, now=self.clock.now(), batch=batch)
 
     @contextmanager
     def work(self, by: str, seat: str | None = None) -> Iterator[Work]:

@@ -18,7 +18,7 @@ from engine.definitions import Definitions, effective
 from engine.errors import ProcessNotFound
 from engine.model import definition, job, timed_start
 from engine.net import Timer
-from engine.store import insert_new
+from engine.storage import insert_new
 from engine.timers import due_instant, first_round
 from engine.wakeup import add_jobs
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 
 from engine.model import APPEND_ONLY, metadata
@@ -103,3 +105,14 @@ def create_all(engine: sa.Engine) -> None:
         metadata.create_all(connection)
         for statement in append_only_triggers(engine.dialect.name, *APPEND_ONLY):
             connection.exec_driver_sql(statement)
+
+
+def insert_new(connection: sa.Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
+    """The statement that inserts rows whose key is not there yet."""
+    return _insert_new(connection.dialect.name, table)
+
+
+@cache
+def _insert_new(dialect: str, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    return insert(table).on_conflict_do_nothing()

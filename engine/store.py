@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from engine import apart, bars, history, leaving, ledger_book, linked, notices, people, stopped
+from engine.batch import Batch
 from engine.clock import civil_day, start_of_day, to_micros
 from engine.deadlines import ClockReading
 from engine.definitions import Definition
 from engine.errors import Conflict
-from engine.model import FAR_FUTURE, Row, case_file, case_seat, job, statutory_clock, task
-from engine.model import history as history_table
+from engine.model import FAR_FUTURE, Row, case_file, case_seat, statutory_clock, task
 from engine.moves import Linked, Move, difference
 from engine.net import Node
 from engine.notice_texts import TEMPLATES
@@ -27,7 +26,6 @@ from engine.organisation import PERSON, Organisation
 from engine.rules_file import MAX_RUNGS
 from engine.timers import due_instant, next_round
 from engine.tokens import Marking, Wait, waiting
-from engine.wakeup import add_jobs
 
 if TYPE_CHECKING:
     from engine.desk import Desk
@@ -37,8 +35,14 @@ TITLE_LENGTH = 60
 RUNG_KEYS = ("remind", "escalate", *(f"rung:{number}" for number in range(MAX_RUNGS)))
 
 # Statements of every act, built once: building one costs more than SQLite needs to run it.
+_OPEN = task.insert().returning(task.c.id, sort_by_parameter_order=True)
+_CANCEL = (
+    task.update()
+    .where(task.c.case_id == sa.bindparam("case"), task.c.state == "open", task.c.wait.in_(sa.bindparam("waits", expanding=True)))
+    .values(state="cancelled", closed_at=sa.bindparam("now"), version=task.c.version + 1)
+    .returning(task.c.id, task.c.name, task.c.node, task.c.seat)
+)
 _UPDATE_CASE = case_file.update().where(case_file.c.id == sa.bindparam("case"), case_file.c.version == sa.bindparam("before"))
-_DROP_JOBS = job.delete().where(job.c.case_id == sa.bindparam("case"), job.c.key.in_(sa.bindparam("keys", expanding=True)))
 
 
 @dataclass
@@ -85,19 +89,6 @@ def step_name(node: Node, local: Mapping[str, Any]) -> str:
     return f"{node.name}（{index + 1}）" if isinstance(index, int) else node.name
 
 
-def insert_new(connection: sa.Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
-    """The statement that inserts rows whose key is not there yet."""
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    return insert(table).on_conflict_do_nothing()
-
-
-def see(connection: sa.Connection, organisation: str, case_id: int, seats: Iterable[str]) -> None:
-    """Let seats see a case; a seat that already does is left alone."""
-    rows = [{"case_id": case_id, "organisation": organisation, "seat": seat} for seat in dict.fromkeys(seats)]
-    if rows:
-        connection.execute(insert_new(connection, case_seat), rows)
-
-
 def others_acted(connection: sa.Connection, case_id: int, person: str) -> bool:
     """Whether anyone but this person has closed a step of the case."""
     query = sa.select(task.c.id).where(task.c.case_id == case_id, task.c.closed_by.is_not(None), task.c.closed_by != person)
@@ -126,12 +117,17 @@ def task_due(node: Node, move: Move, opened: datetime) -> tuple[datetime, bool]:
 
 
 class Writer:
-    """Writes what an act changed, in one place, so that no verb can forget a part."""
+    """Writes what an act changed, in one place, so that no verb can forget a part.
 
-    def __init__(self, connection: sa.Connection, now: datetime, actor: str) -> None:
+    Args:
+        batch: where rows that may wait are gathered, when the act is one of several in its transaction.
+    """
+
+    def __init__(self, connection: sa.Connection, now: datetime, actor: str, batch: Batch | None = None) -> None:
         self._connection = connection
         self._now = now
         self._actor = actor
+        self._batch = batch or Batch(connection)
 
     def create(self, row: dict[str, Any], definition: Definition, move: Move, marking: Marking, entries: list[history.Entry]) -> int:
         """Insert a new case with all it waits for; returns its id."""
@@ -160,7 +156,7 @@ class Writer:
 
     def touch(self, case: OpenCase) -> None:
         """Write only history and notices: the act did not move the process."""
-        add_jobs(self._connection, self._tell(case), self._now)
+        self._batch.add_jobs(self._tell(case))
         self._close_chain(case, {})
 
     def _overseers(self, organisation: Organisation) -> list[str]:
@@ -195,6 +191,7 @@ class Writer:
             told = {"case": case.row["number"]}
             if person != self._actor:  # nobody ends his own account by an act that is still going on
                 leaving.end_account(self._connection, case.organisation, person, self._now, self._actor, "棚卸による失効", told)
+                self._batch.posts_changed()
         bars.name(self._connection, case, move, self._now, self._actor)
         transferred = bool(before) and case.facts.get("owning_unit") != move.facts.get("owning_unit")
         renamed = bool(before) and apart.names_others(case, move, (wait.node for wait in after))
@@ -204,15 +201,14 @@ class Writer:
             self._end(case, move, ended)
             bars.lift_of_case(self._connection, case.id, self._now)
         dropped += clock_dropped
-        if dropped:
-            self._connection.execute(_DROP_JOBS, {"case": case.id, "keys": dropped})
+        self._batch.drop_jobs(case.id, dropped)
         for announced in move.told:
             case.seen_by += announced.seats  # who is told must be able to look
             cause = f"case:{case.id}:{announced.node}:{case.row['version'] + 1}"
             case.told.append(Told(cause, announced.template, announced.seats, announced.name))
-        see(self._connection, case.row["organisation"], case.id, case.seen_by)
+        self._batch.see(case.row["organisation"], case.id, case.seen_by)
         jobs += self._tell(case)
-        add_jobs(self._connection, jobs, self._now)
+        self._batch.add_jobs(jobs)
         values: dict[str, Any] = {
             "marking": marking.dump(),
             "facts": history.canonical(move.facts),
@@ -243,8 +239,9 @@ class Writer:
         seq, digest = int(case.row["history_seq"]), str(case.row["history_digest"])
         rows = history.rows_for(f"case:{case.id}", seq, digest, case.row["organisation"], case.id, case.entries)
         if rows:
-            self._connection.execute(history_table.insert(), rows)
+            self._batch.record(rows)
             values |= {"history_seq": rows[-1]["seq"], "history_digest": rows[-1]["digest"]}
+        self._batch.settle(self._now)
         if not values:
             return
         if not values.keys() <= {"history_seq", "history_digest"}:
@@ -285,9 +282,7 @@ class Writer:
                 if timer:
                     jobs.append(timer)
         if steps:
-            ids = self._connection.scalars(
-                task.insert().returning(task.c.id, sort_by_parameter_order=True), [row for _, row in steps]
-            ).all()
+            ids = self._connection.scalars(_OPEN, [row for _, row in steps]).all()
             case.seen_by += [row["seat"] for _, row in steps]
             case.reviews += [task_id for task_id, (wait, _) in zip(ids, steps, strict=True) if "passed_over" in wait.node.properties]
             for task_id, (_wait, row) in zip(ids, steps, strict=True):
@@ -316,7 +311,7 @@ class Writer:
             for wait in opened
             if wait.kind == "service" and (failure := move.failure(wait)) is not None
         ]
-        add_jobs(self._connection, rows, self._now)
+        self._batch.add_jobs(rows)
 
     def _urgency_jobs(self, case_id: int, task_id: int, row: Row, move: Move) -> list[dict[str, Any]]:
         rules = move.organisation.rules
@@ -342,12 +337,7 @@ class Writer:
         mine = case.finished["wait"] if case.finished is not None else None
         waits = [wait.key for wait in closed if wait.kind == "task" and wait.key != mine]
         if waits:
-            gone = self._connection.execute(
-                task.update()
-                .where(task.c.case_id == case.id, task.c.state == "open", task.c.wait.in_(waits))
-                .values(state="cancelled", closed_at=self._now, version=task.c.version + 1)
-                .returning(task.c.id, task.c.name, task.c.node, task.c.seat)
-            ).all()
+            gone = self._connection.execute(_CANCEL, {"case": case.id, "waits": waits, "now": self._now}).all()
             gone = sorted(gone, key=lambda row: int(row.id))  # RETURNING has no order of its own
             case.entries += [
                 history.Entry(
@@ -491,7 +481,7 @@ class Writer:
             return []
         told = self._without_barred(case, told)
         seats = {seat for item in told for seat in item.seats}
-        holders = people.holders(self._connection, case.organisation, seats, civil_day(self._now), case.row["process_id"])
+        holders = self._batch.holders(case.organisation, seats, civil_day(self._now), case.row["process_id"])
         return notices.write(self._connection, case.row["organisation"], case.id, told, holders, self._now, skip=self._actor)
 
     def _without_barred(self, case: OpenCase, told: list[Told]) -> list[Told]:

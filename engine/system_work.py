@@ -25,7 +25,6 @@ from engine.store import Writer, timer_job, work_entry
 from engine.tokens import ServiceFailed
 from engine.unit_of_work import changes
 from engine.views import SeatHeld
-from engine.wakeup import add_jobs
 
 #: Cases that begin cases: so many of them one act may make. Two procedures that begin each other would go on for ever.
 MOST_IN_A_CHAIN = 5
@@ -74,7 +73,7 @@ class SystemVerbs(ReviewVerbs):
         """
         before = [asked] if asked else []
         try:
-            with self._connection.begin_nested():
+            with self._batch.part(self._now):
                 self._carry_out(row, before)
             return True
         except (CaseClosed, sa.exc.SQLAlchemyError):
@@ -86,7 +85,7 @@ class SystemVerbs(ReviewVerbs):
         case = self._take_up(row["case_id"])
         wait = next(one for one in case.waits() if stopped.key_of(one.key) == row["key"])
         later = stopped.next_row(row, reason, self._now, by_hand=asked is not None)
-        add_jobs(self._connection, [later], self._now)
+        self._batch.add_jobs([later])
         case.entries += before
         case.entries.append(
             work_entry("service.failed", self._now, case, wait.node, wait.local, attempt=later["attempts"], error=reason),
@@ -124,7 +123,7 @@ class SystemVerbs(ReviewVerbs):
     @property
     def _system_writer(self) -> Writer:
         """Writes what the system did, whoever asked for it: nobody is left out when people are told."""
-        return Writer(self._connection, self._now, people.SYSTEM)
+        return Writer(self._connection, self._now, people.SYSTEM, self._batch)
 
     # ---------------------------------------------------------------- a case begins
 
@@ -228,7 +227,8 @@ class SystemVerbs(ReviewVerbs):
         if still is not None:  # a cycle: the next round counts from when this one was due, not from when a worker came by
             again = timer_job(case_id, still, move, due, again=True)
             if again is not None:
-                add_jobs(self._connection, [again], self._now)
+                self._batch.add_jobs([again])
+                self._batch.settle(self._now)
         return True
 
     def tell(self, case_id: int, told: Told, entry: tuple[str, dict[str, Any]] | None = None) -> None:

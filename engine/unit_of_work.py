@@ -6,11 +6,13 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 
 from engine import access, apart, claims, forms, history, obligations, people, standing
+from engine.batch import Batch
 from engine.clock import civil_day
 from engine.definitions import Definitions
 from engine.desk import Begun, Desk
@@ -50,6 +52,8 @@ _CASE_OF_TASK = (
     .where(task.c.id == sa.bindparam("task"))
     .with_for_update(of=case_file)
 )
+#: Cases that the caller has locked, as an act reads them.
+CASES = sa.select(case_file, _BARRED).where(case_file.c.id.in_(sa.bindparam("cases", expanding=True)))
 _CASE = sa.select(case_file, _BARRED).where(case_file.c.id == sa.bindparam("case")).with_for_update(of=case_file)
 _TASK = sa.select(task).where(task.c.id == sa.bindparam("task"))
 _FINISH_TASK = task.update().where(
@@ -85,8 +89,10 @@ class UnitOfWork:
         seat: str | None,
         now: datetime,
         viewer: Viewer | None = None,
+        batch: Batch | None = None,
     ) -> None:
         self._connection = connection
+        self._batch = batch or Batch(connection)
         self._definitions = definitions
         self._organisations = organisations
         self._now = now
@@ -112,7 +118,7 @@ class UnitOfWork:
 
     @property
     def _writer(self) -> Writer:
-        return Writer(self._connection, self._now, self.person)
+        return Writer(self._connection, self._now, self.person, self._batch)
 
     # ---------------------------------------------------------------- find
 
@@ -122,7 +128,7 @@ class UnitOfWork:
 
     def _case(self, case_id: int, *, closed: bool = False) -> OpenCase:
         """Take up a case the actor may see; its row is locked on PostgreSQL, the whole database on SQLite."""
-        row = self._connection.execute(_CASE, {"case": case_id}).mappings().first()
+        row = self._batch.take(case_id) or self._connection.execute(_CASE, {"case": case_id}).mappings().first()
         if row is None or not self._may_see(case_id, row["organisation"]):
             raise CaseNotFound(case=case_id)
         if row["state"] != "open" and not closed:
@@ -131,7 +137,7 @@ class UnitOfWork:
 
     def _take_up(self, case_id: int) -> OpenCase:
         """Take up an open case for what the system does to it, whoever may see it."""
-        row = self._connection.execute(_CASE, {"case": case_id}).mappings().one()
+        row = self._batch.take(case_id) or self._connection.execute(_CASE, {"case": case_id}).mappings().one()
         if row["state"] != "open":
             raise CaseClosed(case=case_id)
         return self._open_case(dict(row))
@@ -146,7 +152,7 @@ class UnitOfWork:
         return case
 
     def _desk(self, office: Organisation) -> Desk:
-        return Desk(self._connection, office, self._now, self._begin_linked, begun=self._chain > 0)
+        return Desk(self._connection, office, self._now, self._begin_linked, partial(self._batch.part, self._now), begun=self._chain > 0)
 
     def _begin_linked(self, process_id: str, passes: Mapping[str, Any], unit: str) -> Begun:
         raise NotImplementedError  # engine/system_work.py knows how a case begins

@@ -22,7 +22,7 @@ from engine.delivery_rows import OPEN
 from engine.model import FAR_FUTURE, Row, case_file, delivery, event, task, webhook
 from engine.notices import Told
 from engine.settings import Settings
-from engine.store import insert_new
+from engine.storage import insert_new
 from engine.wakeup import add_jobs
 
 if TYPE_CHECKING:

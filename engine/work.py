@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from engine import access, attachments, bars, decision_record, hops, tokens
+from engine.batch import see
 from engine.clock import civil_day, to_micros
 from engine.correcting import LedgerVerbs
 from engine.definitions import Definition
@@ -34,7 +35,8 @@ from engine.net import Node
 from engine.notices import Told
 from engine.organisation import PERSON
 from engine.sight import tasks_of
-from engine.store import OpenCase, insert_new, others_acted, see
+from engine.storage import insert_new
+from engine.store import OpenCase, others_acted
 from engine.unit_of_work import changed_facts, changes, japanese
 from engine.views import SeatHeld
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from engine import CaseNotFound, NotFound, TadachiError, TaskNotFound
+from engine.batch import see
 from engine.inbox import MAX_PAGE, escape_like, parse_after
-from engine.store import see
 from tests.support import AUDITOR, DIVISION, GENERAL, MANAGER, OTHER_MANAGER, STAFF, World, counted
 
 

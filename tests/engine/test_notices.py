@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from engine import NotYourTask
+from engine.batch import see
 from engine.courier import AT_ONCE as DELIVERIES_AT_ONCE
 from engine.delivery_rows import LEASE, RETRY_AFTER
 from engine.model import person
 from engine.notice_texts import TEMPLATES
 from engine.notices import SmtpSender, Told
-from engine.store import see
 from tests.support import DIVISION, GENERAL, MANAGER, OTHER_MANAGER, STAFF, World, in_threads, make_world, postgresql_copy
 
 if TYPE_CHECKING:

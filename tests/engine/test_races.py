@@ -8,7 +8,7 @@ import pytest
 
 from engine import AlreadyClaimed, AlreadyDone, Conflict, SignInRefused, TadachiError, TaskNotFound
 from engine.accounts import hash_password
-from engine.store import see
+from engine.batch import see
 from tests.support import DIVISION, GENERAL, MANAGER, OTHER_MANAGER, STAFF, World, in_threads
 
 LEAST = 12

@@ -38,7 +38,7 @@ from engine import (
     TextTooLong,
     WithdrawNotAllowed,
 )
-from engine.store import see
+from engine.batch import see
 from tests.support import DIVISION, GENERAL, MANAGER, OTHER_MANAGER, STAFF, World
 
 HUGE = 10**30

@@ -23,8 +23,8 @@ from engine import (
     TakenOut,
     TaskNotFound,
 )
+from engine.batch import see
 from engine.review import MOST_IN_A_ROW
-from engine.store import see
 from tests.engine.posts import (
     AUDITOR,
     DIVISION_HEAD,

@@ -326,7 +326,7 @@ def test_who_did_an_action_keeps_seeing_the_case(world: World) -> None:
 
 def give_sight(world: World, case_id: int, seat: str) -> None:
     """Let a seat see a case, as an escalation would."""
-    from engine.store import see
+    from engine.batch import see
 
     with world.engine.writing() as connection:
         see(connection, "office", case_id, [seat])
