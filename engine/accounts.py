@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import secrets
 from datetime import datetime, timedelta
@@ -9,6 +10,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
+from argon2.low_level import ARGON2_VERSION
 
 from engine.clock import civil_day
 from engine.errors import FormInvalid, Locked, SignInRefused, TadachiError
@@ -22,14 +24,18 @@ MINIMUM_PASSWORD = 12
 TOUCH_EVERY = timedelta(minutes=1)
 
 _hasher = PasswordHasher()
-# Verified against when the id is unknown, so that both answers take the same time.
-_NOBODY = _hasher.hash(secrets.token_hex(16))
 _COMMON = frozenset({"password1234", "passwordpassword", "123456789012", "qwertyuiopas", "administrator", "tadachitadachi"})
 
 
 def hash_password(password: str) -> str:
     """The argon2id hash of a password."""
     return _hasher.hash(_bytes(password))
+
+
+def _nobody() -> str:
+    """What is verified against when the id is unknown, so that both answers take the same time: a hash of no password."""
+    salt, digest = (base64.b64encode(secrets.token_bytes(size)).rstrip(b"=").decode() for size in (_hasher.salt_len, _hasher.hash_len))
+    return f"$argon2id$v={ARGON2_VERSION}$m={_hasher.memory_cost},t={_hasher.time_cost},p={_hasher.parallelism}${salt}${digest}"
 
 
 def _bytes(password: str) -> bytes:
@@ -56,7 +62,7 @@ def check_password(connection: sa.Connection, person_id: str, password: str, now
     open_today = row is not None and row.disabled_at is None and (row.ends_on is None or row.ends_on >= civil_day(now))
     usable = open_today and row is not None and row.password_hash
     try:
-        _hasher.verify(row.password_hash if row is not None and usable else _NOBODY, _bytes(password))
+        _hasher.verify(row.password_hash if row is not None and usable else _nobody(), _bytes(password))
         matches = bool(usable)
     except VerificationError:
         matches = False
@@ -84,7 +90,7 @@ def change_password(connection: sa.Connection, person_id: str, old: str, new: st
     """
     known = connection.scalar(sa.select(person.c.password_hash).where(person.c.id == person_id))
     try:
-        _hasher.verify(known or _NOBODY, _bytes(old))
+        _hasher.verify(known or _nobody(), _bytes(old))
     except VerificationError:
         raise FormInvalid({"old": "現在のパスワードが違います。"}) from None
     check_new_password(new, person_id, rules.minimum_length)
