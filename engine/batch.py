@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
+from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
@@ -70,7 +71,7 @@ class Batch:
         self._holders.clear()
 
     def add_jobs(self, rows: Sequence[dict[str, Any]]) -> None:
-        """Due work; the same columns in each row."""
+        """Due work: column values, the same columns in each row."""
         self._jobs += rows
 
     def drop_jobs(self, case_id: int, keys: Sequence[str]) -> None:
@@ -99,7 +100,8 @@ class Batch:
         jobs, self._jobs = self._jobs, []
         records, self._records = self._records, []
         _let_see(self._connection, sights)
-        add_jobs(self._connection, jobs, now)
+        for _, alike in groupby(jobs, tuple):  # those of one act have the same columns
+            add_jobs(self._connection, list(alike), now)
         if records:
             self._connection.execute(_RECORD, records)
 

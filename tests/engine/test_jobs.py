@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from engine import CaseNotFound, Engine, SetClock, run_forever
+from engine import jobs as jobs_module
 from engine.jobs import RETRY_AFTER, run_some
 from engine.model import job
 from engine.work import Work
@@ -470,3 +471,29 @@ def test_due_work_done_together_is_done_alone_when_one_of_it_fails(on_postgresql
     assert fired == {case_id: int(case_id != cases[2]) for case_id in cases}, "the bad one alone has not happened, no other twice"
     assert tried[:3] == cases[:3], "first together"
     assert [row["attempts"] for row in on_postgresql.rows("job", case_id=cases[2], kind="timer")] == [1]
+
+
+def test_an_order_of_many_appointments_is_looked_at_once(both: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    case_id = both.start("deadline")
+    both.run()
+    looked: list[str] = []
+    look = jobs_module._posts_changed
+
+    def counted(engine: Engine, connection: Any, office: str) -> None:
+        looked.append(office)
+        look(engine, connection, office)
+
+    monkeypatch.setattr(jobs_module, "_posts_changed", counted)
+    for number in range(20):
+        both.engine.register(f"new.{number}", "office", f"新任{number}", email=None, password_hash=None)
+        both.appoint(f"new.{number}", DIVISION)
+    after_posts = both.rows("job", kind="posts", key="posts:office")
+    later = {**after_posts[0], "id": None, "run_at": both.clock.now() + timedelta(days=30)}
+    of_case = {**later, "case_id": case_id, "key": "posts", "payload": "{}", "run_at": both.clock.now()}
+    with both.engine.writing() as connection:
+        for row in (later, of_case, of_case):
+            connection.execute(job.insert().values({name: value for name, value in row.items() if name != "id"}))
+    assert len(after_posts) == 20
+    both.run()
+    assert looked == ["office"]
+    assert [row["run_at"] for row in both.rows("job", kind="posts")] == [later["run_at"]], "what comes with its day waits for it"
