@@ -187,9 +187,13 @@ def compile_bundle(
 
 
 def examine_bundle(
-    process_id: str, files: Mapping[str, bytes], organisation: Organisation | None
+    process_id: str, files: Mapping[str, bytes], organisation: Organisation | None, beside: Neighbours | None = None
 ) -> tuple[Net | None, dict[str, Decision], tuple[Finding, ...]]:
-    """Everything that can be told of a bundle without running it; the net is None when it cannot be run at all."""
+    """Everything that can be told of a bundle without running it; the net is None when it cannot be run at all.
+
+    Args:
+        beside: the procedures of the office's folder, when the caller looks at more bundles than this.
+    """
     limits = organisation.rules.limits if organisation is not None else DEFAULT
     findings: list[Finding] = []
     decisions: dict[str, Decision] | None = None
@@ -201,7 +205,9 @@ def examine_bundle(
     findings += found
     if net is not None and decisions is not None:  # else what is named may stand in what cannot be read
         findings += (
-            check(net, decisions, organisation, neighbours(organisation)) if organisation is not None else _tables_missing(net, decisions)
+            check(net, decisions, organisation, beside or neighbours(organisation))
+            if organisation is not None
+            else _tables_missing(net, decisions)
         )
     return net, decisions or {}, tuple(dict.fromkeys(findings))
 
@@ -337,6 +343,7 @@ class Definitions:
         changed: list[tuple[str, str, str]] = []
         to_prove: list[tuple[str, dict[str, bytes]]] = []
         timers: dict[str, dict[str, Timer]] = {}
+        beside = neighbours(organisation)
         for process_id, (name, files) in bundles(organisation.folder, self._common).items():
             text = bundle_text(files)
             stored = known.get(process_id)
@@ -345,7 +352,7 @@ class Definitions:
                 if left is not None:
                     findings.append(left)
                     continue
-            net, _, found = examine_bundle(process_id, files, organisation)
+            net, _, found = examine_bundle(process_id, files, organisation, beside)
             findings += found
             if net is not None:
                 timers[process_id] = timers_of(net)

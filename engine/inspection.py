@@ -13,7 +13,8 @@ from engine import parsing, scenario_text
 from engine.checker import BUDGET
 from engine.checker.proving import Prove
 from engine.clock import JST
-from engine.definitions import examine_bundle, grouped
+from engine.definitions import examine_bundle, grouped, neighbours
+from engine.deploy_services import Neighbours
 from engine.errors import DefinitionRefused, Finding, OrganisationBroken
 from engine.organisation import Organisation
 
@@ -130,13 +131,14 @@ class _Looking:
             self._tell(refused.findings, homes, place.folder)
             return
         covered: set[str] = set()
+        beside = neighbours(office) if office is not None else None
         for process_id, (_, files) in found.items():
             covered |= files.keys()
             if only is not None and only not in (homes[name] for name in files):
                 continue
             if (place, process_id) not in self._done:
                 self._done.add((place, process_id))
-                self._procedure(process_id, files, office, homes, prove=not broken)
+                self._procedure(process_id, files, office, beside, homes, prove=not broken)
         for name, path in homes.items():
             if name not in covered and path.parent == place.folder and only in (None, path):
                 self._alone(name, path)
@@ -152,12 +154,19 @@ class _Looking:
             return None, True
 
     def _procedure(
-        self, process_id: str, files: dict[str, bytes], office: Organisation | None, homes: dict[str, Path], *, prove: bool
+        self,
+        process_id: str,
+        files: dict[str, bytes],
+        office: Organisation | None,
+        beside: Neighbours | None,
+        homes: dict[str, Path],
+        *,
+        prove: bool,
     ) -> None:
         for name in files:
             self.result.findings.setdefault(homes[name], [])
         main = next((name for name in files if name.endswith(".bpmn") and process_id in dict(parsing.process_ids(files[name]))), "")
-        net, _, findings = examine_bundle(process_id, files, office)
+        net, _, findings = examine_bundle(process_id, files, office, beside)
         if net is not None and self.prove is not None and prove and not any(finding.severity == "error" for finding in findings):
             report = self.prove(process_id, files, office, on=self.on, budget=self.budget)
             self.result.proven += 1

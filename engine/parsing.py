@@ -54,6 +54,7 @@ _CRASHES = (LookupError, AttributeError, TypeError, ValueError, AssertionError, 
 # --- the public face --------------------------------------------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=128)
 def process_ids(data: bytes) -> tuple[tuple[str, str], ...]:
     """(process id, name) of every process in a diagram; raises DefinitionRefused when it is no readable XML, or holds too many."""
     root = read_xml(data)
@@ -73,6 +74,7 @@ def kind_of(data: bytes) -> tuple[str, tuple[tuple[str, str], ...]]:
     raise DefinitionRefused([Finding("process_missing", "BPMNの図でも、DMNの決定表でもありません。", name.localname[:60])])
 
 
+@lru_cache(maxsize=128)
 def called_processes(data: bytes) -> tuple[str, ...]:
     """Ids of the processes that a diagram calls, each once."""
     root = read_xml(data)
@@ -197,6 +199,7 @@ def parse_tables(files: Mapping[str, bytes], limits: Limits = DEFAULT, *, admitt
     return decisions
 
 
+@lru_cache(maxsize=128)  # a folder's tables are in every one of its bundles
 def parse_decisions(data: bytes, file: str = "", limits: Limits = DEFAULT, *, admitted: bool = False) -> tuple[Decision, ...]:
     """The decisions of one DMN file.
 

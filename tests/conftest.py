@@ -48,22 +48,12 @@ def free_port() -> int:
 # ---------------------------------------------------------------- what is proven
 
 
-def hash_passwords_weakly() -> None:
-    """Passwords are hashed as weakly as the library can: thousands of people sign in here, and each would cost a tenth of a second.
-
-    `tests/engine/test_accounts.py` looks at the hasher as installations have it.
-    """
-    from argon2 import PasswordHasher
-
-    from engine import accounts
-
-    accounts._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-
-
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     """What a run needs from its start. Proofs of diagrams are remembered beside pytest's own memory: each office is proven once, whatever workers and processes there are."""
-    hash_passwords_weakly()
+    from tests.once import spare_the_same_work
+
+    spare_the_same_work()
     cache = getattr(config, "cache", None)
     if cache is not None:
         os.environ.setdefault("TADACHI_PROOFS", str(cache.mkdir("proofs")))
