@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,27 +28,38 @@ STAFF, MANAGER, DIVISION, OTHER = (
 SignIn = Callable[[str], FlaskClient]
 
 
+#: Friday 20 November 2026, 17:30 in Japan.
+NOW = datetime(2026, 11, 20, 8, 30, tzinfo=UTC)
+
+
 @pytest.fixture
 def clock() -> SetClock:
-    """Friday 20 November 2026, 17:30 in Japan."""
-    return SetClock(datetime(2026, 11, 20, 8, 30, tzinfo=UTC))
+    return SetClock(NOW)
+
+
+def opened(database: Path, clock: SetClock) -> Engine:
+    return Engine(dataclasses.replace(Settings(), database=f"sqlite:///{database}"), clock=clock, prove=Engine.unproven)
 
 
 @pytest.fixture(scope="module")
-def hashed() -> str:
-    """One hash serves every account: making it is slow on purpose."""
-    return hash_password(PASSWORD)
-
-
-@pytest.fixture
-def engine(tmp_path: Path, clock: SetClock, hashed: str) -> Iterator[Engine]:
-    """The engine on an empty database, with the agency's diagrams in force and four officials."""
-    made = Engine(dataclasses.replace(Settings(), database=f"sqlite:///{tmp_path}/test.sqlite"), clock=clock, prove=Engine.unproven)
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with the agency's diagrams in force and four officials."""
+    database = tmp_path_factory.mktemp("prepared") / "test.sqlite"
+    made = opened(database, SetClock(NOW))
     made.migrate()
+    hashed = hash_password(PASSWORD)
     for seat in (STAFF, MANAGER, DIVISION, OTHER):
         made.register(seat, "isa", made.organisation("isa").seat_name(seat), email=None, password_hash=hashed)
         made.appoint(seat, seat)
     made.deploy("isa", MANAGER)
+    made.close()
+    return database
+
+
+@pytest.fixture
+def engine(tmp_path: Path, clock: SetClock, prepared: Path) -> Iterator[Engine]:
+    """The engine on a copy of it."""
+    made = opened(shutil.copy(prepared, tmp_path / "test.sqlite"), clock)
     yield made
     made.close()
 
