@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 
 import sqlalchemy as sa
 
-from engine import JST, Engine, SetClock
+from engine import Engine, SetClock
 from engine.model import definition
 from tests.process.conftest import Office
-from tests.support import SINCE, make_engine, populate
+from tests.support import MONDAY, make_engine, populate
 
 
 def in_force(engine: Engine) -> set[str]:
@@ -19,8 +18,7 @@ def in_force(engine: Engine) -> set[str]:
 
 
 def test_the_agencys_procedures_are_proven_before_they_come_into_force(office: Office, tmp_path: Path) -> None:
-    clock = SetClock(datetime(SINCE.year, SINCE.month, SINCE.day, tzinfo=JST))
-    engine = make_engine(f"sqlite:///{tmp_path}/proven.sqlite", clock, isa=True, prove=None)
+    engine = make_engine(f"sqlite:///{tmp_path}/proven.sqlite", SetClock(MONDAY), isa=True, prove=None)
     engine.migrate()
     populate(engine, ("isa",))
     assert in_force(engine) == in_force(office.engine) != set(), "what the other tests run, nothing is refused"
