@@ -327,7 +327,7 @@ def test_a_missing_service_is_said_or_fails(tmp_path: Path, require_all: str, co
     (tmp_path / "conftest.py").write_text((ROOT / "tests" / "conftest.py").read_text(encoding="utf-8"), encoding="utf-8")
     (tmp_path / "test_it.py").write_text(MISSING_SERVICE, encoding="utf-8")
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n    browser: x\n", encoding="utf-8")
-    environment = {**os.environ, "PATH": "/nowhere", "TADACHI_REQUIRE_ALL": require_all}
+    environment = {**os.environ, "PATH": "/nowhere", "TADACHI_REQUIRE_ALL": require_all, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-rs"]
     run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert run.returncode == code, run.stdout

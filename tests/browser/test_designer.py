@@ -340,6 +340,7 @@ def test_a_condition_with_a_typo_is_marked_while_typing(studio: Studio, page_at:
 def test_two_windows_lose_nothing(studio: Studio, page_at: PageAt) -> None:
     """同じ下書きを2つの画面で描くと、遅れた方に両方が示され、自分の図を別の下書きに残せる。"""
     first = import_diagram(studio, page_at, SOUND)
+    expect(first.locator("[data-saved]")).to_contain_text("保存しました")  # with the shapes it was given
     second = designing(studio, page_at, first.url.removeprefix(studio.address))
     ready(second)
     for page, name in ((first, "先に変えた名前"), (second, "後から変えた名前")):
@@ -364,6 +365,10 @@ def test_one_draws_and_the_other_looks(studio: Studio, page_at: PageAt) -> None:
     ready(page)
     expect(page.locator("[data-held]")).to_contain_text("設計の担当")
     expect(page.locator(".djs-palette")).to_have_count(0)
+    page.route("**/files.json", lambda route: route.fulfill(json={**route.fetch().json(), "files": {"office/lending.bpmn": SOUND}}))
+    page.reload()
+    ready(page)  # as it was before anybody had given it shapes: it has some here, and nothing is written
+    assert page.evaluate("designer.written()") == SOUND
     shape(page, "a").click()
     expect(control(page, "name")).to_be_disabled()
     page.get_by_role("tab", name="構成").click()  # open at what was chosen

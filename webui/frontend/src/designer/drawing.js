@@ -6,6 +6,7 @@ import colours from 'bpmn-js-color-picker';
 import minimap from 'diagram-js-minimap';
 import words from './words.js';
 import supported from './supported.js';
+import { Place } from './tidy.js';
 
 // The sizes the diagrams are drawn for, as in ../diagram.js: larger letters would break the labels of flows in two.
 const FONT = '"Noto Sans JP", "Noto Sans CJK JP", "Hiragino Sans", "BIZ UDPGothic", "Yu Gothic UI", Meiryo, sans-serif';
@@ -19,5 +20,7 @@ export function createDrawing(container, readOnly) {
   const textRenderer = { defaultStyle: { fontFamily: FONT, fontSize: 12, lineHeight: 1.2 }, externalStyle: { fontFamily: FONT, fontSize: 11 } };
   const shared = { container, moddleExtensions: { camunda: seated }, textRenderer, minimap: { open: false } };
   if (readOnly) return new NavigatedViewer({ ...shared, additionalModules: [words, minimap] });
-  return new Modeler({ ...shared, additionalModules: [words, minimap, colours, supported] });
+  const made = new Modeler({ ...shared, additionalModules: [words, minimap, colours, supported] });
+  made.get('commandStack').registerHandler('designer.place', Place);
+  return made;
 }

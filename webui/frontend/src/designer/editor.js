@@ -6,6 +6,21 @@ import { get } from './api.js';
 import { tidy } from './tidy.js';
 import { drawUndrawn } from './undrawn.js';
 
+// A diagram laid out on a canvas that nobody sees, for whoever only looks: nothing can be moved on theirs.
+async function laidOut(text) {
+  const aside = document.body.appendChild(document.createElement('div'));
+  Object.assign(aside, { className: 'designer-aside', inert: true });
+  const drawing = createDrawing(aside, false);
+  try {
+    await drawing.importXML(text);
+    tidy(drawing);
+    return (await drawing.saveXML({ format: true })).xml;
+  } finally {
+    drawing.destroy();
+    aside.remove();
+  }
+}
+
 export class Editor extends EventTarget {
   constructor(place, stage) {
     super();
@@ -70,7 +85,7 @@ export class Editor extends EventTarget {
       this.opening = false;
     }
     this.tell('opened');
-    if (!this.broken && this.completed) tidy(this);
+    if (!this.broken && this.completed && !this.readOnly) tidy(this);
     return !this.broken;
   }
 
@@ -80,15 +95,16 @@ export class Editor extends EventTarget {
     const moddle = this.get('moddle');
     const { rootElement, warnings } = await moddle.fromXML(text);
     const before = (await moddle.toXML(rootElement, { format: true, preamble: true })).xml;
-    this.completed = this.readOnly ? 0 : drawUndrawn(moddle, rootElement);
+    this.completed = drawUndrawn(moddle, rootElement);
     if (!this.completed) return null;
     this.before = before;
-    return { text: (await moddle.toXML(rootElement, { format: true, preamble: true })).xml, warnings };
+    const { xml } = await moddle.toXML(rootElement, { format: true, preamble: true });
+    return { text: this.readOnly ? await laidOut(xml) : xml, warnings };
   }
 
   // The open file as it would be written now: what was not touched stays as it was.
   async written() {
-    if (this.broken || !this.original) return this.files[this.file];
+    if (this.readOnly || this.broken || !this.original) return this.files[this.file];
     const { xml } = await this.drawing.saveXML({ format: true });
     return preserve(this.original, this.before, xml);
   }

@@ -9,7 +9,6 @@ import { callPane, repeatPane, rulePane, servicePane } from './panel-work.js';
 import { flowPane, waysPane } from './panel-flows.js';
 import { formPane } from './form-fields.js';
 import { remindersPane } from './reminders.js';
-import { Place } from './tidy.js';
 import { timerPane } from './timers.js';
 import { kindWords } from './kinds.js';
 
@@ -34,8 +33,7 @@ export class Panel {
     this.place = place;
     this.model = new Model(editor);
     editor.model = this.model;
-    if (!editor.readOnly)
-      for (const [name, handler] of [['designer.together', Together], ['designer.place', Place]]) editor.get('commandStack').registerHandler(name, handler);
+    if (!editor.readOnly) editor.get('commandStack').registerHandler('designer.together', Together);
     for (const type of ['selected', 'opened', 'vocabulary']) editor.on(type, () => this.show());
     editor.on('redrawn', () => this.show());
     let offered = '';
