@@ -55,12 +55,13 @@ class Sizes:
     timed: int = 10
     budget: float = 180.0
     late: int = 20
+    beside: int = 300
     drained: int = 400
 
     @classmethod
     def large(cls) -> Sizes:
         """The sizes the budgets speak of."""
-        return cls(tasks=1_000_000, timers=1_000_000, late=60, drained=10_000)
+        return cls(tasks=1_000_000, timers=1_000_000, late=60, beside=1_000, drained=10_000)
 
     @classmethod
     def tiny(cls) -> Sizes:
@@ -79,6 +80,7 @@ class Sizes:
             timed=2,
             budget=2.0,
             late=2,
+            beside=2,
             drained=4,
         )
 
