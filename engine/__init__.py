@@ -123,6 +123,7 @@ from engine.errors import (
     WithdrawNotAllowed,
 )
 from engine.forms import parse_instant
+from engine.garbage import settle_in
 from engine.ledger_views import (
     Cell,
     ColumnShown,
@@ -464,6 +465,7 @@ __all__ = [
     "read_date",
     "read_place",
     "run_forever",
+    "settle_in",
     "start_of_day",
     "statutory_due",
     "written_place",

@@ -23,6 +23,12 @@ MINIMUM_PASSWORD = 12
 #: A session's last use is written at most this often: reading a page should not cost a write.
 TOUCH_EVERY = timedelta(minutes=1)
 
+# Of every page, built once.
+_SESSION = (
+    sa.select(session.c.person, session.c.seen_at, session.c.idle_seconds, session.c.ends_at)
+    .join(person, person.c.id == session.c.person)
+    .where(session.c.id == sa.bindparam("key"), session.c.ended_at.is_(None), account_open())
+)
 _hasher = PasswordHasher()
 _COMMON = frozenset({"password1234", "passwordpassword", "123456789012", "qwertyuiopas", "administrator", "tadachitadachi"})
 
@@ -111,12 +117,7 @@ def open_session(connection: sa.Connection, person_id: str, now: datetime, idle:
 
 def session_person(connection: sa.Connection, token: str, now: datetime) -> tuple[str, bool] | None:
     """(person id, whether the last use should be written), or None when ended, idle too long, or the account was ended."""
-    row = connection.execute(
-        sa.select(session.c.person, session.c.seen_at, session.c.idle_seconds, session.c.ends_at)
-        .join(person, person.c.id == session.c.person)
-        .where(session.c.id == _key(token), session.c.ended_at.is_(None), account_open()),
-        {"on_day": civil_day(now)},
-    ).first()
+    row = connection.execute(_SESSION, {"key": _key(token), "on_day": civil_day(now)}).first()
     if row is None or now - row.seen_at > timedelta(seconds=row.idle_seconds) or now > row.ends_at:
         return None
     return row.person, now - row.seen_at > TOUCH_EVERY

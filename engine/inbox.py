@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,27 +12,35 @@ import sqlalchemy as sa
 from engine import access, claims, people
 from engine.clock import civil_day, end_of_day, to_micros
 from engine.definitions import Definition
-from engine.model import FAR_FUTURE, Row, case_file, outside_link, person, snooze, statutory_clock, task, task_read
+from engine.model import FAR_FUTURE, Instant, Row, case_file, outside_link, person, snooze, statutory_clock, task, task_read
 from engine.organisation import Organisation
-from engine.sight import cases_of, tasks_of
-from engine.views import CaseHead, InboxCounts, InboxPage, InboxRow, Viewer
+from engine.sight import cases_of, tasks_for
+from engine.views import CaseHead, InboxCounts, InboxPage, InboxRow, Standing, Viewer
 
 MAX_PAGE = 200
 SHOWS = ("all", "overdue", "today", "mine", "unread", "later")
 GetDefinition = Callable[[int], Definition]
 
 
-def _unread(viewer: Viewer) -> sa.ColumnElement[bool]:
+#: Filled in when a statement runs, so that it can be kept from one look to the next.
+_NOW, _TODAY_ENDS = (sa.bindparam(name, type_=Instant) for name in ("now", "today_ends"))
+
+
+def _unread(viewer: Standing) -> sa.ColumnElement[bool]:
     mark = task_read.alias("mark")  # a name of its own: the page joins the same table
     return ~sa.exists().where(mark.c.task_id == task.c.id, mark.c.person == viewer.person)
 
 
-def _put_off(viewer: Viewer) -> sa.ColumnElement[bool]:
+def _put_off(viewer: Standing) -> sa.ColumnElement[bool]:
     """Steps the viewer has put off and that have not come back yet; what stands under a legal date is never hidden."""
     return sa.and_(
         sa.not_(task.c.statutory),
-        sa.exists().where(snooze.c.task_id == task.c.id, snooze.c.person == viewer.person, snooze.c.until > viewer.at),
+        sa.exists().where(snooze.c.task_id == task.c.id, snooze.c.person == viewer.person, snooze.c.until > _NOW),
     )
+
+
+def _instants(viewer: Viewer) -> dict[str, datetime]:
+    return {"now": viewer.at, "today_ends": end_of_day(civil_day(viewer.at))}
 
 
 def escape_like(text: str) -> str:
@@ -50,7 +59,7 @@ def parse_after(after: str | None) -> tuple[int, int] | None:
     )
 
 
-def task_source(viewer: Viewer) -> tuple[sa.FromClause, list[sa.ColumnElement[Any]]]:
+def task_source(viewer: Viewer | Standing) -> tuple[sa.FromClause, list[sa.ColumnElement[Any]]]:
     """Tasks joined to their case, the claimer's name and the viewer's read mark."""
     claimed = person.alias("claimed")
     source = (
@@ -104,29 +113,67 @@ def _acting(viewer: Viewer, row: Row) -> str:
     return people.KINDS[plainest.kind] if plainest is not None and plainest.kind in ("substitute", "decision", "in_turn") else ""
 
 
-def counts(
-    connection: sa.Connection, viewer: Viewer, mine: sa.ColumnElement[bool] | None = None, put_off: sa.ColumnElement[bool] | None = None
-) -> InboxCounts:
-    """How much the viewer may do; what was put off counts by itself.
+def counts(connection: sa.Connection, viewer: Viewer) -> InboxCounts:
+    """How much the viewer may do; what was put off counts by itself."""
+    return InboxCounts(*(int(number) for number in connection.execute(_counting(viewer.standing), _instants(viewer)).one()))
 
-    Args:
-        mine: `tasks_of(viewer)`, where the caller has it already: building a condition costs more than SQLite needs to read by it.
-        put_off: what the viewer has put off, likewise.
-    """
-    now, today_ends = viewer.at, end_of_day(civil_day(viewer.at))
-    mine = tasks_of(viewer) if mine is None else mine
-    put_off = _put_off(viewer) if put_off is None else put_off
-    counted = connection.execute(
-        sa.select(
-            sa.func.count(),
-            sa.func.coalesce(sa.func.sum(sa.case((task.c.due_at <= now, 1), else_=0)), 0),
-            sa.func.coalesce(sa.func.sum(sa.case((sa.and_(task.c.due_at > now, task.c.due_at <= today_ends), 1), else_=0)), 0),
-            sa.func.coalesce(sa.func.sum(sa.case((task.c.claimed_by == viewer.person, 1), else_=0)), 0),
-            sa.func.coalesce(sa.func.sum(sa.case((_unread(viewer), 1), else_=0)), 0),
-            sa.select(sa.func.count()).select_from(task).where(mine, put_off).scalar_subquery(),
-        ).where(mine, ~put_off)
-    ).one()
-    return InboxCounts(*(int(number) for number in counted))
+
+@lru_cache(maxsize=256)
+def _counting(viewer: Standing) -> sa.Select[Any]:
+    mine, put_off = tasks_for(viewer), _put_off(viewer)
+
+    def how_many(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+        return sa.func.coalesce(sa.func.sum(sa.case((condition, 1), else_=0)), 0)
+
+    return sa.select(
+        sa.func.count(),
+        how_many(task.c.due_at <= _NOW),
+        how_many(sa.and_(task.c.due_at > _NOW, task.c.due_at <= _TODAY_ENDS)),
+        how_many(task.c.claimed_by == viewer.person),
+        how_many(_unread(viewer)),
+        sa.select(sa.func.count()).select_from(task).where(mine, put_off).scalar_subquery(),
+    ).where(mine, ~put_off)
+
+
+@lru_cache(maxsize=256)
+def _choices(viewer: Standing) -> sa.Select[Any]:
+    """Procedures and units of the viewer's tasks, to filter by."""
+    return (
+        sa.select(task.c.process_id, task.c.unit, sa.func.max(case_file.c.definition).label("definition"))
+        .join(case_file, case_file.c.id == task.c.case_id)
+        .where(tasks_for(viewer))
+        .group_by(task.c.process_id, task.c.unit)
+    )
+
+
+@lru_cache(maxsize=256)
+def _page(
+    viewer: Standing, show: str, process: str | None, unit: str | None, text: str, marker: tuple[int, int] | None, limit: int
+) -> sa.Select[Any]:
+    """The rows of a page and one more: their ids first, by the index; the joins then touch these rows instead of the whole seat (tests/bench)."""
+    put_off = _put_off(viewer)
+    chosen = sa.select(task.c.id).where(tasks_for(viewer), put_off if show == "later" else sa.not_(put_off))
+    if show == "overdue":
+        chosen = chosen.where(task.c.due_at <= _NOW)
+    elif show == "today":
+        chosen = chosen.where(task.c.due_at > _NOW, task.c.due_at <= _TODAY_ENDS)
+    elif show == "mine":
+        chosen = chosen.where(task.c.claimed_by == viewer.person)
+    elif show == "unread":
+        chosen = chosen.where(_unread(viewer))
+    if process:
+        chosen = chosen.where(task.c.process_id == process)
+    if unit:
+        chosen = chosen.where(task.c.unit == unit)
+    if text:
+        pattern = escape_like(text)
+        matches = [column.ilike(pattern, escape="\\") for column in (case_file.c.number, case_file.c.title, task.c.name)]
+        chosen = chosen.join(case_file, case_file.c.id == task.c.case_id).where(sa.or_(*matches))
+    if marker:
+        chosen = chosen.where(sa.tuple_(sa.type_coerce(task.c.due_at, sa.BigInteger), task.c.id) > sa.tuple_(*marker))
+    page = chosen.order_by(task.c.due_at, task.c.id).limit(limit + 1).subquery()
+    source, columns = task_source(viewer)
+    return sa.select(*columns).select_from(source.join(page, page.c.id == task.c.id)).order_by(task.c.due_at, task.c.id)
 
 
 def inbox(
@@ -143,50 +190,20 @@ def inbox(
     limit: int = 50,
 ) -> InboxPage:
     """One page of the viewer's open tasks, earliest due first (overdue ones therefore on top), with counts and filter choices."""
-    now, today_ends = viewer.at, end_of_day(civil_day(viewer.at))
     limit = max(1, min(limit, MAX_PAGE))
-    # The ids of the page first, by the index; the joins then touch one page of rows instead of the whole seat (tests/bench).
-    mine, put_off = tasks_of(viewer), _put_off(viewer)
-    chosen = sa.select(task.c.id).where(mine, put_off if show == "later" else sa.not_(put_off))
-    if show == "overdue":
-        chosen = chosen.where(task.c.due_at <= now)
-    elif show == "today":
-        chosen = chosen.where(task.c.due_at > now, task.c.due_at <= today_ends)
-    elif show == "mine":
-        chosen = chosen.where(task.c.claimed_by == viewer.person)
-    elif show == "unread":
-        chosen = chosen.where(_unread(viewer))
-    if process:
-        chosen = chosen.where(task.c.process_id == process)
-    if unit:
-        chosen = chosen.where(task.c.unit == unit)
-    if text and text.strip():
-        pattern = escape_like(text.strip()[:100])
-        matches = [column.ilike(pattern, escape="\\") for column in (case_file.c.number, case_file.c.title, task.c.name)]
-        chosen = chosen.join(case_file, case_file.c.id == task.c.case_id).where(sa.or_(*matches))
-    marker = parse_after(after)
-    if marker:
-        chosen = chosen.where(sa.tuple_(sa.type_coerce(task.c.due_at, sa.BigInteger), task.c.id) > sa.tuple_(*marker))
-    page = chosen.order_by(task.c.due_at, task.c.id).limit(limit + 1).subquery()
-    source, columns = task_source(viewer)
-    query = sa.select(*columns).select_from(source.join(page, page.c.id == task.c.id))
-    rows = connection.execute(query.order_by(task.c.due_at, task.c.id)).mappings().all()
+    wanted = _page(viewer.standing, show, process or None, unit or None, (text or "").strip()[:100], parse_after(after), limit)
+    rows = connection.execute(wanted, _instants(viewer)).mappings().all()
     more = len(rows) > limit
     rows = rows[:limit]
-    choices = connection.execute(
-        sa.select(task.c.process_id, task.c.unit, sa.func.max(case_file.c.definition).label("definition"))
-        .join(case_file, case_file.c.id == task.c.case_id)
-        .where(mine)
-        .group_by(task.c.process_id, task.c.unit)
-    ).all()
+    choices = connection.execute(_choices(viewer.standing)).all()
     processes = {row.process_id: definition(row.definition).name for row in choices}
     units = {row.unit: organisation.units[row.unit].name if row.unit in organisation.units else row.unit for row in choices}
     last = rows[-1] if rows else None
     others = [row for row in rows if row["claimed_by"] != viewer.person]
-    lapsed = claims.lapsed(connection, organisation, others, now)
+    lapsed = claims.lapsed(connection, organisation, others, viewer.at)
     return InboxPage(
         rows=tuple(row_shown(row, organisation, definition(row["definition"]), viewer, lapsed=row["id"] in lapsed) for row in rows),
-        counts=counts(connection, viewer, mine, put_off),
+        counts=counts(connection, viewer),
         next=f"{to_micros(last['due_at'])}.{last['id']}" if more and last else None,
         processes=tuple(sorted(processes.items(), key=lambda pair: pair[1])),
         units=tuple(

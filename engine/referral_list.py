@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import Any
+
 import sqlalchemy as sa
 
 from engine.inbox import GetDefinition
 from engine.model import case_file, person, referral, task
 from engine.organisation import PERSON, Organisation
-from engine.sight import cases_of
-from engine.views import ReferralShown, Viewer
+from engine.sight import cases_for, cases_of
+from engine.views import ReferralShown, Standing, Viewer
 from engine.wording import REFERRALS
 
 MOST = 200
@@ -16,13 +19,18 @@ MOST = 200
 
 def for_viewer(connection: sa.Connection, viewer: Viewer, office: Organisation, definition: GetDefinition) -> tuple[ReferralShown, ...]:
     """What is open and laid before the viewer, the oldest first."""
-    return shown(connection, viewer, office, definition, sa.and_(_mine(viewer), cases_of(viewer)))
+    return shown(connection, viewer, office, definition, sa.and_(_mine(viewer.standing), cases_of(viewer)))
 
 
 def count(connection: sa.Connection, viewer: Viewer) -> int:
     """How much is open and laid before the viewer."""
+    return int(connection.scalar(_counting(viewer.standing)) or 0)
+
+
+@lru_cache(maxsize=256)
+def _counting(viewer: Standing) -> sa.Select[Any]:
     query = sa.select(sa.func.count()).select_from(referral.join(case_file, case_file.c.id == referral.c.case_id))
-    return int(connection.scalar(query.where(_mine(viewer), cases_of(viewer))) or 0)
+    return query.where(_mine(viewer), cases_for(viewer))
 
 
 def shown(
@@ -77,7 +85,7 @@ def shown(
     return tuple(found)
 
 
-def _mine(viewer: Viewer) -> sa.ColumnElement[bool]:
+def _mine(viewer: Standing) -> sa.ColumnElement[bool]:
     own: list[sa.ColumnElement[bool]] = [referral.c.seat.in_(viewer.keys)]
     own += [sa.and_(case_file.c.process_id == process, referral.c.seat == seat) for process, seat in viewer.limited]
     return sa.and_(referral.c.organisation == viewer.organisation, referral.c.state == "open", sa.or_(*own))

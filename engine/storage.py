@@ -16,6 +16,9 @@ from sqlalchemy.engine import make_url
 from engine.model import APPEND_ONLY, metadata
 
 BUSY = 15  # seconds to wait for SQLite's write lock
+#: Pages of SQLite's write-ahead log (4 KiB each) after which whoever commits takes them over into the database himself, and waits for it:
+#: so many only where no worker does it before (`take_over_log`).
+LOG_PAGES = 10_000
 #: What the database raises when it is away or lacks the tables of this version.
 STORAGE_ERRORS = (sa.exc.OperationalError, sa.exc.ProgrammingError)
 
@@ -39,7 +42,13 @@ def open_database(url: str) -> sa.Engine:
     def _connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY}000"):
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            f"busy_timeout={BUSY}000",
+            f"wal_autocheckpoint={LOG_PAGES}",
+        ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
@@ -61,12 +70,23 @@ def write_in_the_background() -> None:
     _thread.pause = 0.01
 
 
+def take_over_log(database: sa.Engine) -> None:
+    """Take SQLite's write-ahead log over into the database, as far as nobody still reads it; nobody waits for this."""
+    connection = database.raw_connection()
+    try:
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        cursor.close()
+    finally:
+        connection.close()
+
+
 def _taken(connection: Any) -> bool:
-    """Begin writing, asking for SQLite's only write lock every millisecond; a worker's threads ask every ten.
+    """Begin writing, asking for SQLite's only write lock three times a millisecond; a worker's threads ask every ten milliseconds.
 
     SQLite itself asks less and less often, and so overlooks the moments between a busy worker's transactions for most of a second.
     """
-    until, pause = time.monotonic() + BUSY, getattr(_thread, "pause", 0.001)
+    until, pause = time.monotonic() + BUSY, getattr(_thread, "pause", 0.0003)
     connection.execute("PRAGMA busy_timeout=0")
     try:
         while True:

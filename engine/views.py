@@ -40,6 +40,24 @@ class SeatHeld:
 
 
 @dataclass(frozen=True)
+class Standing:
+    """What of a viewer decides which tasks and cases are his, without the instant: the same at every look until a post or a bar changes.
+
+    Attributes:
+        in_turn: (task id, case id) of the steps that came to him because everyone before is kept from them.
+    """
+
+    person: str
+    organisation: str
+    keys: tuple[str, ...]
+    limited: tuple[tuple[str, str], ...]
+    decides: tuple[tuple[str, str], ...]
+    in_turn: tuple[tuple[int, int], ...]
+    barred: tuple[int, ...]
+    barred_cases: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Viewer:
     """Who is looking: the person and every seat to act from on the Japanese day of `at`.
 
@@ -80,6 +98,13 @@ class Viewer:
     def decides(self) -> tuple[tuple[str, str], ...]:
         """(procedure or empty, seat) whose final decision the person may take today (代決)."""
         return tuple((held.process, held.seat) for held in self.seats if held.kind == "decision")
+
+    @cached_property
+    def standing(self) -> Standing:
+        """For what is built once for whoever looks again and again (`engine/sight.py`)."""
+        in_turn = tuple(sorted((number, case) for number, (case, _) in self.in_turn.items()))
+        barred, cases = tuple(sorted(self.barred)), tuple(sorted(self.barred_cases))
+        return Standing(self.person, self.organisation, self.keys, self.limited, self.decides, in_turn, barred, cases)
 
     @cached_property
     def own_seats(self) -> tuple[SeatHeld, ...]:

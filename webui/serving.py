@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from flask import Flask
 from waitress import create_server
 
-from engine import Engine, TadachiError, run_forever
+from engine import Engine, TadachiError, run_forever, settle_in
 from webui import create_app
 from webui.demo import PASSWORD
 from webui.metrics import beside_worker
@@ -90,7 +90,9 @@ def application() -> Flask:
     """The pages for a server that starts them itself: `gunicorn 'webui.serving:application()'`. Each of its processes makes its own."""
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
     engine = Engine.from_environment()
-    return pages(engine, trusted_hosts(engine.settings.base_url, "", demo=False))
+    made = pages(engine, trusted_hosts(engine.settings.base_url, "", demo=False))
+    settle_in()
+    return made
 
 
 def run(engine: Engine, host: str, port: int, *, worker: bool, say: Callable[[str], None]) -> None:
@@ -103,6 +105,7 @@ def run(engine: Engine, host: str, port: int, *, worker: bool, say: Callable[[st
         server = create_server(app, host=host, port=port, threads=THREADS, ident="", clear_untrusted_proxy_headers=False)
     except OSError as error:
         raise CannotListen(host=host, port=port, why=error.strerror or str(error)) from None
+    settle_in()
     stop = _stop_on_signals()
     web = threading.Thread(target=server.run, name="web", daemon=True)
     web.start()
@@ -128,6 +131,7 @@ def work(engine: Engine, *, say: Callable[[str], None], metrics: tuple[str, int]
             beside_worker(engine, host, port, engine.settings.metrics_token.reveal())
         except OSError as error:
             raise CannotListen(host=host, port=port, why=error.strerror or str(error)) from None
+    settle_in()
     stop = _stop_on_signals()
     worker = threading.Thread(target=run_forever, args=(engine, stop, worker_name()), name="worker", daemon=True)
     worker.start()

@@ -16,7 +16,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 
-from engine import Engine, Settings, run_forever
+from engine import Engine, Settings, run_forever, settle_in
 
 log = logging.getLogger(__name__)
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
@@ -70,6 +70,7 @@ def _run(settings: Settings, held: Connection) -> None:
     signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
     threading.Thread(target=_until_let_go, args=(held, stop), name="held", daemon=True).start()
     engine = Engine(settings)
+    settle_in()
     run_forever(engine, stop, worker_name())
     engine.close()
     logging.shutdown()

@@ -19,7 +19,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from engine import Engine, Settings, SystemClock, hash_password, run_forever
+from engine import Engine, Settings, SystemClock, hash_password, run_forever, settle_in
 from engine.jobs import next_due, run_some
 from engine.model import case_file, history, job
 from engine.model import person as person_table
@@ -154,6 +154,7 @@ def worker_beside(world: World) -> Iterator[None]:
 def work_until(database: str, folder: str, stop: Any) -> None:
     """The worker's process."""
     engine = Engine(settings(database, folder), clock=SystemClock(), prove=unproven)
+    settle_in()
     run_forever(engine, stop, "bench")
     engine.close()
 

@@ -21,6 +21,7 @@ from engine.courier import Courier
 from engine.delivery_rows import LEASE
 from engine.model import job
 from engine.notices import SmtpSender
+from engine.storage import LOG_PAGES
 from engine.wakeup import LOOK, Listening, add_jobs
 from tests.conftest import SmtpServer
 from tests.support import ROOT, World
@@ -274,3 +275,15 @@ print(sorted(name for name in sys.modules if name.partition(".")[0] in ("procras
 """
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False, env=dict(os.environ))
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_the_worker_takes_sqlites_log_over_so_that_nobody_who_commits_waits_for_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.worker.TAKE_OVER", 0.0)
+    world.start("deadline")
+    file = Path(str(world.engine.database.url.database))
+    before = file.read_bytes()
+    assert file.with_name(f"{file.name}-wal").stat().st_size > 0
+    with working(world):
+        until(lambda: file.read_bytes() != before)
+    with world.engine.reading() as connection:
+        assert connection.exec_driver_sql("PRAGMA wal_autocheckpoint").scalar_one() == LOG_PAGES
