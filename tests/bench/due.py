@@ -211,10 +211,10 @@ def beside_people(world: World, count: int) -> tuple[Samples, Samples, float]:
             since = time.perf_counter()
             while len(found.wall) < count and fired(world) < before + given - 1:
                 ask(found)  # as long as there is something to do
-            took += time.perf_counter() - since
-            done += fired(world) - begun
-            while fired(world) < before + given:
+            while (now := fired(world)) < before + given:
                 time.sleep(0.01)
+            took += time.perf_counter() - since
+            done += now - begun
     return alone, found, done / took
 
 
