@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from itertools import groupby
@@ -85,9 +85,9 @@ class Batch:
         for seat in seats:
             self._sights[case_id, seat] = _sight(organisation, case_id, seat)
 
-    def record(self, rows: Sequence[Mapping[str, Any]]) -> None:
+    def record(self, rows: Sequence[dict[str, Any]]) -> None:
         """Rows of the history."""
-        self._records += [dict(row) for row in rows]
+        self._records += rows
 
     def settle(self, now: datetime) -> None:
         """The end of an act: what it gathered is written, unless the batch is held."""
@@ -109,10 +109,9 @@ class Batch:
     def part(self, now: datetime) -> Iterator[None]:
         """What acts do within this stays all together, or not at all (a savepoint)."""
         self.write(now)
-        with self._connection.begin_nested():
-            try:
+        try:
+            with self._connection.begin_nested():
                 yield
-            except BaseException:
-                self._jobs, self._sights, self._records = [], {}, []
-                raise
-            self.write(now)
+                self.write(now)
+        finally:  # nothing is left, or what is left has been taken back
+            self._jobs, self._sights, self._records = [], {}, []

@@ -10,7 +10,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from engine import access, attachments, bars, decision_record, hops, tokens
-from engine.batch import see
 from engine.clock import civil_day, to_micros
 from engine.correcting import LedgerVerbs
 from engine.definitions import Definition
@@ -272,7 +271,7 @@ class Work(LedgerVerbs, MovingVerbs, LinkVerbs):
         step = move.deliver(case.marking, wait, read)
         data = {"name": wait.node.name, "facts": changes(case.facts, move.facts)}
         case.entries.append(self._entry("action.done", wait.node, data, held, clauses=recorded(wait.node)))
-        see(self._connection, case.row["organisation"], case_id, [f"person:{self.person}"])
+        case.seen_by.append(f"person:{self.person}")
         self._save(case, move, step.marking)
         self._drop_draft(f"action:{case_id}:{name}")
 
@@ -358,5 +357,5 @@ class Work(LedgerVerbs, MovingVerbs, LinkVerbs):
         data = {"from": lost.row["number"], "from_id": case_id, "reason": text, "facts": changes(kept.facts, kept_move.facts)}
         kept.entries.append(self._entry("case.absorbed", None, data, held))
         kept.told.append(Told(f"case:{case_id}:merged", "case_merged", (f"person:{lost.row['reporter']}",), lost.row["number"]))
-        see(self._connection, kept.row["organisation"], into, [f"person:{lost.row['reporter']}"])
+        kept.seen_by.append(f"person:{lost.row['reporter']}")
         self._save(kept, kept_move, step.marking)

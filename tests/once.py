@@ -5,7 +5,6 @@ Libraries keep most of this for each application or database, as an installation
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,9 @@ import jinja2
 import sqlalchemy as sa
 from argon2 import PasswordHasher
 from flask import Flask
-from sqlalchemy.pool import StaticPool
 from werkzeug.routing import Rule
 
-from engine import accounts, definitions, organisation, service
+from engine import accounts, definitions, organisation, sandbox_database, service
 from engine.storage import open_database
 
 
@@ -58,21 +56,11 @@ def _compiled_route(rule: Rule, append_unknown: bool = True) -> Any:
     return _routes[key]
 
 
-_statements: dict[Any, Any] = {}
-
-
-@lru_cache(maxsize=1)
-def _sqlite() -> sa.Dialect:
-    lender = sa.create_engine("sqlite://", poolclass=StaticPool)
-    with lender.connect():
-        return lender.dialect
-
-
 def _open_database(url: str) -> sa.Engine:
     made = open_database(url)
-    if made.dialect.name == "sqlite":  # of PostgreSQL's a part is asked from the very server
-        made.dialect = made.pool._dialect = _sqlite()
-        made.update_execution_options(compiled_cache=_statements)
+    if made.dialect.name == "sqlite":  # as sandboxes do; of PostgreSQL's dialect a part is asked from the very server
+        made.dialect = made.pool._dialect = sandbox_database._lender().dialect
+        made.update_execution_options(compiled_cache=sandbox_database._COMPILED)
     return made
 
 
